@@ -1,0 +1,61 @@
+# The one door. `make demo` and `make test` need Python 3.11+, git and the network for the first
+# installation; everything goes into .venv, from locked requirements with hashes.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test e2e lint bench docs docs-check lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "lanectl needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run: requirements/build.txt requirements/run.txt pyproject.toml | $(VENV)/python
+	@echo "installing into $(VENV)" >&2
+	$(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt $(VENV)/run
+	@echo "installing the test tools into $(VENV)" >&2
+	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/run ## Run the main job on a real repository: pack, verify, apply, and a refusal
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/dev ## Run the tests (offline, about a minute) with branch coverage
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term
+
+e2e: $(VENV)/dev ## Run the slow, real-world and many-process tests
+	$(BIN)/python -m pytest -m e2e -n $(JOBS)
+
+lint: $(VENV)/dev ## Check style, types, imports, and that generated documents are current
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+docs: $(VENV)/dev ## Generate the reference documents from the code
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/dev ## Measure whole processes against git on this machine
+	$(BIN)/python bench/bench.py
+
+lock: $(VENV)/dev ## Renew the locked requirements
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:build -o requirements/build.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/run.txt -c requirements/build.txt --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
+
+clean: ## Remove the environment and all caches
+	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

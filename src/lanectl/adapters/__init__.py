@@ -1,0 +1,1 @@
+"""Every side effect: one outside system a file. Adapters decide nothing about trust."""

@@ -1,0 +1,179 @@
+"""Reading trees, blobs and differences through an own GIT_DIR. The only home of the diff options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lanectl.adapters.git.process import GitError
+from lanectl.errors import UnreadableError
+from lanectl.model.change import FileChange, Mode, TreeEntry
+from lanectl.model.display import display
+from lanectl.model.names import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from lanectl.adapters.git.process import Git
+
+CANONICAL_DIFF: Final = (
+    "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv",
+    "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "-U3", "--inter-hunk-context=0",
+    "--diff-algorithm=myers", "--indent-heuristic", "--no-function-context", "--submodule=short",
+    "--ignore-submodules=none", "--no-relative", "-O/dev/null", "--ws-error-highlight=none",
+)  # fmt: skip
+"""The options that make a patch canonical, docs/bundle-format.md."""
+
+_MAX_LINK: Final = 4096
+
+
+class Objects:
+    """Reads git objects through one own GIT_DIR. Every id given must already be validated."""
+
+    def __init__(self, git: Git, git_dir: bytes) -> None:
+        self.git = git
+        self.git_dir = git_dir
+        self._trees: dict[ObjectId, ObjectId] = {}  # a commit's tree never changes
+
+    def commit_tree(self, commit: ObjectId) -> ObjectId | None:
+        """Return the tree of a commit, or None if there is no such commit here."""
+        if commit not in self._trees:
+            found = self._verified(f"{commit}^{{commit}}^{{tree}}")
+            if found is None:
+                return None
+            self._trees[commit] = found
+        return self._trees[commit]
+
+    def peel(self, name: str) -> ObjectId | None:
+        """Return the commit that an object id (a tag's too) leads to, or None."""
+        return self._verified(f"{name}^{{commit}}")
+
+    def _verified(self, expression: str) -> ObjectId | None:
+        out = self.git.run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", expression,
+            git_dir=self.git_dir, ok=(0, 1, 128), complain=False,
+        )  # fmt: skip
+        return ObjectId(out.decode("ascii").strip()) if out.strip() else None
+
+    def is_ancestor(self, old: ObjectId, new: ObjectId) -> bool:
+        """Whether `old` can be reached from `new`."""
+        out = self.git.run(
+            "rev-list", "-n", "1", "--end-of-options", old, f"^{new}", "--", git_dir=self.git_dir
+        )
+        return not out.strip()
+
+    def merge_base(self, one: ObjectId, other: ObjectId) -> ObjectId | None:
+        """Return the best common ancestor of two commits, or None."""
+        out = self.git.run("merge-base", one, other, git_dir=self.git_dir, ok=(0, 1))
+        return ObjectId(out.decode("ascii").split("\n")[0]) if out.strip() else None
+
+    def patch(self, base_tree: ObjectId, result_tree: ObjectId) -> bytes:
+        """Return the canonical patch between two trees."""
+        return self.git.run(
+            "diff-tree", *CANONICAL_DIFF, base_tree, result_tree, "--", git_dir=self.git_dir
+        )
+
+    def refusal(self, base_tree: ObjectId, result_tree: ObjectId) -> str:
+        """Return why git would not take in what a result tree adds to its base, or nothing.
+
+        It is the check of `publish`, made before: a broken tree, a `.gitmodules` that runs programs.
+        """
+        if base_tree == result_tree:
+            return ""
+        pack = self.git.run(
+            "pack-objects", "--revs", "--stdout", "-q", "--window=0",
+            git_dir=self.git_dir, data=f"{result_tree}\n^{base_tree}\n".encode(),
+        )  # fmt: skip
+        try:
+            self.git.run(
+                "index-pack", "--stdin", "--strict", git_dir=self.git_dir, data=pack, complain=False
+            )
+        except GitError as error:
+            return error.why
+        return ""
+
+    def files(self, base_tree: ObjectId, result_tree: ObjectId) -> tuple[FileChange, ...]:
+        """Return the raw difference of two trees, by path; link targets are read as well."""
+        out = self.git.run(
+            "diff-tree", "-r", "--raw", "-z", "--no-renames", "--full-index", "--no-abbrev",
+            base_tree, result_tree, "--", git_dir=self.git_dir,
+        ).split(b"\0")  # fmt: skip
+        rows = [
+            (head.decode("ascii").lstrip(":").split(" "), path)
+            for head, path in zip(out[0:-1:2], out[1::2], strict=False)
+        ]
+        links = [ObjectId(row[3]) for row, _ in rows if row[1] == Mode.LINK]
+        targets = self.blobs(links, limit=_MAX_LINK) if links else {}
+        return tuple(
+            FileChange(
+                path, row[0], row[1], ObjectId(row[2]), ObjectId(row[3]),
+                targets.get(ObjectId(row[3]), b"\0") if row[1] == Mode.LINK else None,
+            )
+            for row, path in rows
+        )  # fmt: skip
+
+    def find(self, tree: ObjectId, wanted: Callable[[bytes], bool]) -> tuple[TreeEntry, ...]:
+        """Return the leaves of a tree whose path is wanted, by path."""
+        out = self.git.run("ls-tree", "-r", "-z", "--full-tree", tree, "--", git_dir=self.git_dir)
+        entries = []
+        for record in out.split(b"\0")[:-1]:
+            head, _, path = record.partition(b"\t")
+            if wanted(path):
+                mode, _, blob = head.decode("ascii").split(" ")
+                entries.append(TreeEntry(path, mode, ObjectId(blob)))
+        return tuple(entries)
+
+    def files_at(self, tree: ObjectId, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:
+        """Return the regular files at these paths of a tree; what is none is left out.
+
+        Raises UnreadableError for one over `limit` bytes.
+        """
+        if not paths:
+            return {}
+        out = self.git.run(
+            "ls-tree", "-l", "-z", "--full-tree", tree, "--", *paths, git_dir=self.git_dir
+        )
+        found: dict[str, ObjectId] = {}
+        for record in out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
+            head, _, path = record.partition("\t")
+            mode, _, blob, size = head.split()
+            if mode in {Mode.FILE, Mode.EXECUTABLE}:
+                if int(size) > limit:
+                    raise UnreadableError(f"{display(path)}: larger than {limit} bytes")
+                found[path] = ObjectId(blob)
+        blobs = self._read(list(found.values()))
+        return {path: blobs[found[path]] for path in paths if path in found}
+
+    def blobs(self, ids: Iterable[ObjectId], *, limit: int) -> Mapping[ObjectId, bytes]:
+        """Return these blobs; one that is missing, no blob, or over `limit` bytes is left out."""
+        return self._read(self._small_blobs(tuple(dict.fromkeys(ids)), limit))
+
+    def _read(self, blobs: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
+        """Return blobs that are known to be there and to be small."""
+        if not blobs:
+            return {}
+        out = self.git.run(
+            "cat-file",
+            "--batch",
+            git_dir=self.git_dir,
+            data="".join(f"{i}\n" for i in blobs).encode(),
+        )
+        found: dict[ObjectId, bytes] = {}
+        position = 0
+        for blob in blobs:
+            end = out.index(b"\n", position)
+            size = int(out[position:end].split(b" ")[2])
+            found[blob] = out[end + 1 : end + 1 + size]
+            position = end + 1 + size + 1
+        return found
+
+    def _small_blobs(self, ids: tuple[ObjectId, ...], limit: int) -> list[ObjectId]:
+        if not ids:
+            return []
+        out = self.git.run(
+            "cat-file",
+            "--batch-check",
+            git_dir=self.git_dir,
+            data="".join(f"{i}\n" for i in ids).encode(),
+        )
+        rows = [line.split(" ") for line in out.decode("ascii").splitlines()]
+        return [ObjectId(r[0]) for r in rows if r[1] == "blob" and int(r[2]) <= limit]

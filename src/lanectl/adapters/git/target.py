@@ -1,0 +1,88 @@
+"""The Enforcer's repository: reads history and replays a patch. No work tree is ever touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanectl.adapters.git.process import GitError
+from lanectl.adapters.git.repository import GitRepository
+from lanectl.model.evidence import CommitFacts, Line, Replay
+from lanectl.model.names import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lanectl.model.bundle import Handoff
+    from lanectl.model.names import ObjectFormat
+
+
+class GitTargetRepository(GitRepository):
+    """Implements `ports.ApplyingRepository` over the Enforcer's clone, bare or not."""
+
+    @property
+    def object_format(self) -> ObjectFormat:
+        """The hash this repository names its objects by."""
+        return self.repository.object_format
+
+    def find_commit(self, revision: str) -> CommitFacts | None:
+        """Return the commit that a person's REV names, or None."""
+        commit = self.named(revision)
+        return self._facts(commit) if commit else None
+
+    def is_ancestor(self, old: ObjectId, new: ObjectId) -> bool:
+        """Whether `old` can be reached from `new`."""
+        return self.objects.is_ancestor(old, new)
+
+    def line_of(self, base: ObjectId, tip: ObjectId) -> Line:
+        """Return how a commit stands to the target's tip."""
+        if base == tip:
+            return Line.OWN
+        out = self.git.run(
+            "rev-list", "--first-parent", "--parents", "--end-of-options", tip, f"^{base}", "--",
+            git_dir=self.objects.git_dir,
+        ).decode("ascii")  # fmt: skip
+        oldest = out.splitlines()[-1].split(" ") if out else []
+        if oldest[1:2] == [base]:
+            return Line.OWN
+        return Line.MERGED if self.is_ancestor(base, tip) else Line.ELSEWHERE
+
+    def commit_tree(self, commit: ObjectId) -> ObjectId | None:
+        """Return a commit's tree, or None if there is no such commit."""
+        return self.objects.commit_tree(commit)
+
+    def commits_since(self, head: ObjectId, base: ObjectId) -> Sequence[CommitFacts]:
+        """Return the commits from `head` back to `base`, first parents only, newest first."""
+        out = self.git.run(
+            "rev-list", "--first-parent", "--max-count=1000", "--end-of-options", head, f"^{base}",
+            "--", git_dir=self.objects.git_dir,
+        )  # fmt: skip
+        return [self._facts(ObjectId(line)) for line in out.decode("ascii").splitlines()]
+
+    def replay(self, handoff: Handoff, patch: memoryview) -> Replay:
+        """Apply a patch to the base tree in the own index; never in a work tree."""
+        run, git_dir = self.git.run, self.objects.git_dir
+        engine = f"git {self.git.version()}"
+        base_tree = self.objects.commit_tree(handoff.base) or handoff.base_tree
+        run("read-tree", base_tree, git_dir=git_dir)
+        try:
+            run("apply", "--cached", "--whitespace=nowarn", "-", git_dir=git_dir, data=patch)
+            tree = ObjectId(run("write-tree", git_dir=git_dir).decode("ascii").strip())
+            problem = self.objects.refusal(base_tree, tree)
+        except GitError as error:
+            problem = error.why
+        if problem:
+            return Replay(base_tree, None, engine, canonical=False, files=(), problem=problem)
+        same = self.objects.patch(base_tree, tree) == patch
+        files = self.objects.files(base_tree, tree)
+        return Replay(base_tree, tree, engine, canonical=same, files=files)
+
+    def _facts(self, commit: ObjectId) -> CommitFacts:
+        text = self.git.run("cat-file", "commit", commit, git_dir=self.objects.git_dir)
+        head, _, message = text.decode("utf-8", "surrogateescape").partition("\n\n")
+        lines = [line.partition(" ") for line in head.split("\n")]
+        return CommitFacts(
+            commit,
+            next(ObjectId(v) for k, _, v in lines if k == "tree"),
+            tuple(ObjectId(v) for k, _, v in lines if k == "parent"),
+            message,
+        )

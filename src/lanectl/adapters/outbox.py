@@ -1,0 +1,159 @@
+"""Where bundles are put: a slug's folder in the work tree, or a file that a person names.
+
+The work tree is hostile: folders are opened without following links, files are made new and
+renamed over what stood there, the signature last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final
+
+from lanectl.adapters import files
+from lanectl.adapters.nofollow import FolderTree, ancestors, read_regular
+from lanectl.errors import UnreadableError, UsageError
+from lanectl.formats.envelope import FILE_LIMIT
+from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX, STATEMENT_SUFFIX
+from lanectl.model.display import display
+from lanectl.model.names import Digest
+from lanectl.ports import OutboxState
+
+if TYPE_CHECKING:
+    from lanectl.model.names import Slug
+
+FOLDER: Final = b".lanectl/outbox"
+_ARTIFACT_LIMIT: Final = 1 << 32
+
+
+class WorkTreeOutbox:
+    """Implements `ports.Outbox` in `.lanectl/outbox/<slug>/` of a work tree."""
+
+    def __init__(self, top: bytes) -> None:
+        self.top = top
+
+    def previous(self, slug: Slug) -> OutboxState:
+        """Return what this slug's folder holds of the last pack; a link there counts as nothing."""
+        with FolderTree(self.top) as tree:
+            folder = tree.folder(_folder(slug))
+            if folder is None:
+                return OutboxState()
+            artifact = _read(folder, ARTIFACT, _ARTIFACT_LIMIT)
+            return OutboxState(
+                digest=Digest.of(artifact) if artifact is not None else None,
+                statement=_read(folder, ARTIFACT + STATEMENT_SUFFIX, FILE_LIMIT),
+                signature=_read(folder, ARTIFACT + SIGNATURE_SUFFIX, FILE_LIMIT),
+            )
+
+    def put(self, slug: Slug, artifact: bytes, statement: bytes, signature: bytes | None) -> str:
+        """Replace the slug's bundle; return the artifact's path."""
+        with FolderTree(self.top) as tree:
+            ignore = tree.make_folder(FOLDER)
+            if (
+                _read(ignore, ".gitignore", 64) is None
+            ):  # the outbox never shows up in a `git status`
+                _put(ignore, ".gitignore", b"*\n")
+            folder = tree.make_folder(_folder(slug))
+            place(folder, ARTIFACT, artifact, statement, signature)
+        return os.fsdecode(os.path.join(self.top, _folder(slug), ARTIFACT.encode()))
+
+
+class FileOutbox:
+    """Implements `ports.Outbox` at a file that a person names; nothing is overwritten."""
+
+    def __init__(self, path: str, top: bytes | None) -> None:
+        self.path = os.path.abspath(path)
+        self.top = top
+
+    def previous(self, slug: Slug) -> OutboxState:  # noqa: ARG002 - a named file has no past
+        """Return nothing: a named file starts anew."""
+        return OutboxState()
+
+    def put(self, slug: Slug, artifact: bytes, statement: bytes, signature: bytes | None) -> str:  # noqa: ARG002
+        """Write the bundle at the named file. Raises UsageError if any of its files exists."""
+        parent, name = os.path.split(os.fsencode(self.path))
+        for suffix in ("", SIGNATURE_SUFFIX, STATEMENT_SUFFIX):
+            if os.path.lexists(self.path + suffix):
+                raise UsageError(f"{display(self.path + suffix)} exists and is not overwritten")
+        top, below = self._split(parent)
+        with FolderTree(top) as tree:
+            folder = tree.folder(below)
+            if folder is None:
+                raise UnreadableError(
+                    f"{display(os.fsdecode(parent))} is no folder, or a link inside the work tree"
+                )
+            place(folder, os.fsdecode(name), artifact, statement, signature)
+        return self.path
+
+    def _split(self, parent: bytes) -> tuple[bytes, bytes]:
+        """Return the folder to trust and the path below it that must hold no link.
+
+        The work tree may be named through a link of the person's above it.
+        """
+        for folder in reversed([parent, *ancestors(parent)]):
+            if self.top is not None and os.path.realpath(folder or b"/") == self.top:
+                return self.top, parent[len(folder) :].strip(b"/")
+        return os.path.realpath(parent), b""
+
+
+def place(
+    folder: int, name: str, artifact: bytes, statement: bytes, signature: bytes | None
+) -> None:
+    """Write a bundle's files into an open folder, each whole or not at all, the signature last.
+
+    A signature of a former bundle is removed first, so that no moment shows it beside other bytes.
+    An unsigned bundle keeps its statement beside it, a signed one does not need it.
+    """
+    _remove(folder, name + SIGNATURE_SUFFIX)
+    _put(folder, name, artifact)
+    if signature is None:
+        _put(folder, name + STATEMENT_SUFFIX, statement)
+    else:
+        _put(folder, name + SIGNATURE_SUFFIX, signature)
+        _remove(folder, name + STATEMENT_SUFFIX)
+
+
+def put_signature(path: str, signature: bytes, named: str | None) -> str:
+    """Write a signature beside a bundle, or at a named file; return its path."""
+    if named is not None:
+        files.write_exclusive(named, signature, mode=0o644)
+        return named
+    parent, name = os.path.split(os.fsencode(os.path.abspath(path)))
+    with FolderTree(parent) as tree:
+        folder = tree.make_folder(b"")
+        _put(folder, os.fsdecode(name) + SIGNATURE_SUFFIX, signature)
+        _remove(folder, os.fsdecode(name) + STATEMENT_SUFFIX)
+    return path + SIGNATURE_SUFFIX
+
+
+def _folder(slug: Slug) -> bytes:
+    return FOLDER + b"/" + slug.encode("ascii")
+
+
+def _read(folder: int, name: str, limit: int) -> bytes | None:
+    try:
+        return read_regular(name.encode(), limit=limit, dir_fd=folder)
+    except (FileNotFoundError, UnreadableError):
+        return None
+
+
+def _put(folder: int, name: str, data: bytes) -> None:
+    temporary = f".{name}.new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    _remove(folder, temporary)
+    try:
+        fd = os.open(temporary, flags, 0o644, dir_fd=folder)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError as error:
+        _remove(folder, temporary)
+        raise UnreadableError(f"{display(name)} cannot be written: {error.strerror}") from error
+
+
+def _remove(folder: int, name: str) -> None:
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+    except OSError as error:
+        raise UnreadableError(f"{display(name)} cannot be removed: {error.strerror}") from error

@@ -1,0 +1,119 @@
+"""The Enforcer's own folders: the operator file, and the state of one repository.
+
+State: `$XDG_STATE_HOME/lanectl/<repository id, percent-encoded>/` with `tip`, `applied/` and
+`bundles/<sha256>/`, all 0700 and written by rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from lanectl.adapters import files
+from lanectl.errors import Remedy, UnreadableError
+from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.display import display
+from lanectl.model.names import Digest, ObjectId
+from lanectl.ports import AppliedRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lanectl.model.names import RepositoryId
+
+SYSTEM_OPERATOR_FILE: Final = "/etc/lanectl/enforcer.toml"
+_LIMIT: Final = 1 << 20
+
+
+def operator_path(environment: Mapping[str, str], system: str = SYSTEM_OPERATOR_FILE) -> str:
+    """Return where the operator file is: the system's if it exists, then the named, then the user's."""
+    if Path(system).exists():
+        return system
+    named = environment.get("LANECTL_OPERATOR_CONFIG")
+    return named or str(_folder(environment, "XDG_CONFIG_HOME", ".config") / "enforcer.toml")
+
+
+def keys_folder(environment: Mapping[str, str]) -> Path:
+    """Return where `keys new` puts keys that nobody named a place for."""
+    return _folder(environment, "XDG_CONFIG_HOME", ".config") / "keys"
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Return the folder of all of lanectl's state."""
+    return _folder(environment, "XDG_STATE_HOME", ".local/state")
+
+
+class FolderStore:
+    """Implements `ports.EnforcerStore` in a folder."""
+
+    def __init__(self, parent: Path, repository: RepositoryId) -> None:
+        self.folder = parent / quote(repository, safe="")
+
+    def last_tip(self) -> ObjectId | None:
+        """Return the target's tip that was seen last."""
+        path = str(self.folder / "tip")
+        data = files.read_optional(path, limit=_LIMIT)
+        try:
+            return ObjectId(data.decode("ascii").strip()) if data is not None else None
+        except ValueError as error:
+            raise _damaged(path) from error
+
+    def record_tip(self, tip: ObjectId) -> None:
+        """Remember the target's tip."""
+        self._write("tip", f"{tip}\n".encode())
+
+    def forget_tip(self) -> None:
+        """Forget the tip: a person has pinned the branch anew."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / "tip").unlink()
+
+    def keep(self, digest: Digest, artifact: bytes, signature: bytes) -> None:
+        """Keep a copy of an accepted bundle by its digest."""
+        self._write(f"bundles/{digest}/{ARTIFACT}", artifact)
+        self._write(f"bundles/{digest}/{ARTIFACT}{SIGNATURE_SUFFIX}", signature)
+
+    def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:
+        """Return what this handoff became, if it was applied."""
+        path = str(self.folder / _key(base, result_tree))
+        data = files.read_optional(path, limit=_LIMIT)
+        if data is None:
+            return None
+        try:
+            value = json.loads(data)
+            return AppliedRecord(
+                Digest(value["bundle"]), ObjectId(value["commit"]), str(value["branch"])
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(path) from error
+
+    def record_applied(self, base: ObjectId, result_tree: ObjectId, record: AppliedRecord) -> None:
+        """Remember that a handoff was consumed."""
+        value = {"bundle": record.bundle, "commit": record.commit, "branch": record.branch}
+        self._write(_key(base, result_tree), json.dumps(value, sort_keys=True).encode() + b"\n")
+
+    def _write(self, name: str, data: bytes) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.replace(str(self.folder / name), data, mode=0o600)
+
+
+def _damaged(path: str) -> UnreadableError:
+    return UnreadableError(
+        f"{display(path)} is damaged",
+        why="it is lanectl's own state and is written whole or not at all",
+        remedies=(Remedy("Restore it from a backup, or remove it if you know what it held."),),
+    )
+
+
+def _key(base: ObjectId, result_tree: ObjectId) -> str:
+    """Return the file of a handoff's single-use key; the folder stands for the repository."""
+    return f"applied/{hashlib.sha256(f'{base} {result_tree}'.encode()).hexdigest()}.json"
+
+
+def _folder(environment: Mapping[str, str], variable: str, default: str) -> Path:
+    value = environment.get(variable, "")
+    base = Path(value) if value.startswith("/") else Path(environment.get("HOME", "/")) / default
+    return base / "lanectl"

@@ -1,0 +1,23 @@
+"""Clock, randomness and environment: the only place that asks for them."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+
+class RealSystem:
+    """Implements `ports.System` over the machine."""
+
+    def now(self) -> datetime:
+        """Return the present time in UTC, whole seconds."""
+        return datetime.now(UTC).replace(microsecond=0)
+
+    def nonce(self) -> str:
+        """Return 32 random hex digits."""
+        return os.urandom(16).hex()
+
+
+def environment() -> dict[str, str]:
+    """Return a copy of the process environment."""
+    return dict(os.environ)

@@ -1,0 +1,1 @@
+"""The command line: parse, wire, call one flow, render. Knows nothing of the domain."""

@@ -1,0 +1,98 @@
+"""The root command and the one error boundary: every error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from lanectl import __version__
+from lanectl.cli import apply, init, inspect, keys, pack, render, sign, verify
+from lanectl.errors import ExitCode, LaneError, UnreadableError
+from lanectl.model.display import display
+
+_EPILOG = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."
+
+app = typer.Typer(
+    name="lanectl",
+    help="Safe, provable handoff of a coding agent's change into a repository that matters.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.command)
+app.add_typer(keys.app, name="keys")
+app.command("pack")(pack.command)
+app.command("sign")(sign.command)
+app.command("inspect")(inspect.command)
+app.command("verify")(verify.command)
+app.command("apply")(apply.command)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"lanectl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Safe, provable handoff of a coding agent's change into a repository that matters."""
+
+
+def main() -> NoReturn:
+    """Run lanectl on the process's arguments and end the process."""
+    render.prepare_streams()
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()  # here, where what the disk or the reader says can still be heard
+    except OSError as error:
+        code = _unexpected(error, as_json=False)
+        render.silence_stdout()
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; return its exit code. Lets no exception out but an interrupt's exit."""
+    as_json = "--json" in arguments
+    try:
+        result = app(arguments, prog_name="lanectl", standalone_mode=False)
+        return int(result or ExitCode.OK)
+    except LaneError as error:
+        render.error(error, as_json=as_json)
+        return error.exit_code
+    except typer.Exit as error:
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except Exception as error:  # noqa: BLE001 - the boundary: nothing may reach the user as a traceback
+        return _unexpected(error, as_json=as_json)
+
+
+def _unexpected(error: Exception, *, as_json: bool) -> int:
+    """Return the exit code of what is no LaneError: wrong usage (Typer's own), or a bug of ours."""
+    if isinstance(error, BrokenPipeError):  # the reader of our output went away
+        render.silence_stdout()
+        return ExitCode.OK
+    if isinstance(error, OSError):  # the machine's word, not a bug: no space, no permission
+        where = f"{display(os.fsdecode(error.filename))}: " if error.filename else ""
+        problem = UnreadableError(f"{where}{error.strerror or 'input or output failed'}")
+        render.error(problem, as_json=False)
+        return problem.exit_code
+    show = getattr(error, "show", None)
+    if callable(show) and hasattr(error, "exit_code"):
+        show()
+        return int(error.exit_code)
+    render.bug(error, as_json=as_json)
+    return ExitCode.BUG

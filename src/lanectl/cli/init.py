@@ -1,0 +1,106 @@
+"""`lanectl init`: register keys on the target branch, or pin the target on the Enforcer's machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanectl.cli import options, render
+from lanectl.errors import Remedy, UsageError
+
+if TYPE_CHECKING:
+    from lanectl.flows.init import PlannedFile
+
+
+def command(
+    builder_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The Builder's public key (.pub).")
+    ] = None,
+    enforcer_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The Enforcer's public key (.pub).")
+    ] = None,
+    builder: Annotated[
+        str, typer.Option(metavar="'NAME <EMAIL>'", help="Author of applied commits.")
+    ] = "lanectl builder <builder@lanectl.invalid>",
+    enforcer_name: Annotated[
+        str,
+        typer.Option("--committer", metavar="'NAME <EMAIL>'", help="Committer of applied commits."),
+    ] = "lanectl enforcer <enforcer@lanectl.invalid>",
+    valid_days: Annotated[
+        int, typer.Option(min=1, max=3650, help="How long the new keys are valid.")
+    ] = 365,
+    repository: Annotated[
+        str | None, typer.Option(metavar="ID", help="host/owner/name. [default: from the remote]")
+    ] = None,
+    enforcer: Annotated[
+        bool, typer.Option("--enforcer", help="Pin the target on this machine instead.")
+    ] = False,
+    repo_url: Annotated[
+        str | None,
+        typer.Option("--repo", metavar="URL|DIR", help="With --enforcer: the target's address."),
+    ] = None,
+    branch: Annotated[str, typer.Option(help="With --enforcer: the target branch.")] = "main",
+    ref: Annotated[
+        str | None,
+        typer.Option(
+            help="With --enforcer: where this clone keeps it. [default: found by the URL]"
+        ),
+    ] = None,
+    repin: Annotated[
+        bool, typer.Option("--repin", help="With --enforcer: replace what is pinned.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, write nothing.")] = False,
+    as_json: options.Json = False,
+) -> int:
+    """Register keys in lanectl.toml and the keyring (a person with write access), or pin the target."""
+    from lanectl import wiring
+
+    if enforcer:
+        if repo_url is None:
+            raise UsageError(
+                "--enforcer needs the target's address",
+                remedies=(
+                    Remedy(
+                        "Name it.",
+                        ("lanectl", "init", "--enforcer", "--repo", "URL", "--branch", "main"),
+                    ),
+                ),
+            )
+        planned = wiring.plan_operator(
+            url=repo_url, branch=branch, ref=ref, repin=repin, write=not dry_run
+        )
+        _show((planned,), as_json=as_json, dry_run=dry_run, next_step=None)
+        return 0
+    keys = [(builder_key, "builder", builder), (enforcer_key, "enforcer", enforcer_name)]
+    plan = wiring.plan_trust(repo_url or ".", keys, repository, valid_days, write=not dry_run)
+    _show(plan, as_json=as_json, dry_run=dry_run, next_step=Remedy(
+        "Commit these files on the target branch through an ordinary review.",
+        ("git", "add", "--", *(p.path for p in plan)),
+    ))  # fmt: skip
+    return 0
+
+
+def _show(
+    plan: tuple[PlannedFile, ...], *, as_json: bool, dry_run: bool, next_step: Remedy | None
+) -> None:
+    from lanectl.model.display import display_lines
+
+    changed = [p for p in plan if p.changes]
+    if as_json:
+        render.document(
+            {
+                "written": [p.path for p in changed if not dry_run],
+                "files": [{"path": p.path, "diff": p.diff()} for p in plan],
+            }
+        )
+        return
+    for planned in changed:
+        render.data(display_lines(planned.diff()).rstrip("\n"))
+    if not changed:
+        render.talk("nothing to change")
+    else:
+        for planned in changed:
+            render.talk(f"{'would write' if dry_run else 'wrote'} {planned.path}")
+        if next_step and not dry_run:
+            render.remedy(next_step)

@@ -1,0 +1,31 @@
+"""Options that several commands share, with one wording."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+Repo = Annotated[str, typer.Option("--repo", metavar="DIR", help="The repository to work in.")]
+BundleFile = Annotated[
+    str, typer.Argument(metavar="BUNDLE", help="The bundle, an artifact.tar.gz.")
+]
+SignatureFile = Annotated[
+    str | None,
+    typer.Option(
+        "--signature", metavar="FILE", help="The signature file. [default: BUNDLE.sigstore.json]"
+    ),
+]
+KeyFile = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="The private key. [default: $LANECTL_BUILDER_KEY, then the one that `keys new` made]",
+    ),
+]
+OperatorFile = Annotated[
+    str | None,
+    typer.Option("--operator", metavar="FILE", help="Another operator file than this machine's."),
+]

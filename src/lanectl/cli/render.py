@@ -1,0 +1,150 @@
+"""Everything that is printed: data on stdout, talk on stderr, untrusted text through `display`.
+
+rich draws tables and progress on a terminal only: importing it costs as much as a whole `apply`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lanectl.errors import Remedy, UntrustedError
+from lanectl.model.display import display, display_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lanectl.errors import LaneError
+    from lanectl.model.report import Finding
+
+
+def prepare_streams() -> None:
+    """Make standard output and error usable whatever the caller's shell did to them."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the caller closed it
+            setattr(sys, name, io.StringIO())
+        else:  # for a terminal that knows ASCII only
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def data(text: str) -> None:
+    """Write one line of data to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def talk(text: str) -> None:
+    """Write one line for people to standard error."""
+    sys.stderr.write(text + "\n")
+
+
+def document(value: dict[str, Any]) -> None:
+    """Write one JSON document to standard output; ASCII only, so safe on any terminal."""
+    data(json.dumps(value, indent=2, ensure_ascii=True))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table to standard output: drawn on a terminal, plain columns elsewhere."""
+    if sys.stdout.isatty():
+        _draw(headers, rows)
+        return
+    widths = [max(len(r[n]) for r in (headers, *rows)) for n in range(len(headers))]
+    for row in rows:
+        data("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Show on a terminal's standard error that something is going on."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
+def findings(found: Sequence[Finding]) -> None:
+    """Write findings to standard error: rule, place, got and expected, what to do."""
+    for finding in found:
+        where = f" {display(finding.where)}" if finding.where else ""
+        talk(f"✗ {finding.rule.id}{where}")
+        talk(f"    {finding.rule.title}")
+        if finding.got or finding.expected:
+            talk(
+                f"    got {display(finding.got) or 'nothing'}, expected {display(finding.expected)}"
+            )
+        remedy(finding.rule.remedy)
+
+
+def remedy(what: Remedy) -> None:
+    """Write a remedy to standard error, its command ready to paste."""
+    talk(f"    → {display(what.text)}")
+    if what.command:
+        talk(f"      $ {display_command(what.command)}")
+
+
+def error(problem: LaneError, *, as_json: bool) -> None:
+    """Write an error, its findings and remedies; as JSON to standard output too."""
+    found: Sequence[Finding] = getattr(problem, "findings", ())
+    if as_json:
+        from lanectl.formats.report import finding_json, remedy_json
+
+        document(
+            {
+                "error": {
+                    "what": display(problem.what),
+                    "why": display(problem.why),
+                    "exit_code": int(problem.exit_code),
+                    "remedies": [remedy_json(r) for r in problem.remedies],
+                },
+                "findings": [finding_json(f) for f in found],
+            }
+        )
+    prefix = "UNVERIFIED" if isinstance(problem, UntrustedError) else "error"
+    talk(f"lanectl: {prefix}: {display(problem.what)}")
+    if problem.why:
+        talk(f"    {display(problem.why)}")
+    for item in problem.remedies:
+        remedy(item)
+    findings(found)
+
+
+def bug(problem: Exception, *, as_json: bool) -> None:
+    """Write what a bug report needs: the kind of error and the place, never its text or a traceback."""
+    trace = problem.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code if trace else None
+    place = f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}" if code and trace else "?"
+    what = f"this is a bug in lanectl: {type(problem).__name__} at {place}"
+    if as_json:
+        document(
+            {"error": {"what": what, "why": "", "exit_code": 70, "remedies": []}, "findings": []}
+        )
+    talk(f"lanectl: {what}")
+    talk("    → Report it with this line and the command; nothing was written.")
+
+
+def silence_stdout() -> None:
+    """Let the interpreter end quietly after the reader of standard output went away."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _draw(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    drawn = Table(*headers, box=None, pad_edge=False, show_header=any(headers))
+    for row in rows:
+        drawn.add_row(*(escape(cell) for cell in row))
+    # As wide as it must be: the terminal may wrap a digest, but nothing may cut it.
+    Console(
+        width=sum(max(len(r[n]) + 2 for r in (headers, *rows)) for n in range(len(headers)))
+    ).print(drawn)

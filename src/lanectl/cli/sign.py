@@ -1,0 +1,28 @@
+"""`lanectl sign`."""
+
+from __future__ import annotations
+
+from lanectl.cli import options, render
+
+
+def command(
+    bundle: options.BundleFile,
+    key: options.KeyFile = None,
+    signature: options.SignatureFile = None,
+    as_json: options.Json = False,
+) -> int:
+    """Sign a packed bundle, outside the sandbox (lane: codex). Prints the signature's path."""
+    from lanectl import wiring
+    from lanectl.flows.sign import sign
+    from lanectl.model.settings import Limits
+
+    signer = wiring.builder_signer(key)
+    artifact, draft = wiring.unsigned_bundle(bundle)
+    signed = sign(artifact, draft, signer=signer, system=wiring.system(), limit=Limits().inflated)
+    path = wiring.write_signature(bundle, signed.signature, signature)
+    if as_json:
+        render.document({"path": path, "bundle": f"sha256:{signed.digest}", "key": signed.key})
+    else:
+        render.data(path)
+        render.talk(f"signed sha256:{signed.digest} by key {signed.key}")
+    return 0

@@ -1,0 +1,110 @@
+"""`lanectl verify`."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanectl.cli import options, render
+from lanectl.errors import ExitCode, LaneError
+
+if TYPE_CHECKING:
+    from lanectl.model.report import VerificationReport
+
+
+class Format(enum.StrEnum):
+    """How the report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+def command(
+    bundle: options.BundleFile,
+    commit: Annotated[
+        str | None, typer.Option(metavar="SHA", help="Compare this commit with the bundle, too.")
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="How to write the report.")
+    ] = Format.TEXT,
+    signature: options.SignatureFile = None,
+    operator: options.OperatorFile = None,
+    repo: options.Repo = ".",
+    as_json: options.Json = False,
+) -> int:
+    """Judge a bundle by the target branch's trust and rules (any lane). Changes nothing."""
+    from lanectl import wiring
+    from lanectl.flows.trust import try_trust
+    from lanectl.flows.verify import verify
+
+    submission = wiring.submission(bundle, signature, operator)
+    with (
+        wiring.enforcer_side(repo, operator=operator, need_repository=False) as side,
+        render.progress("verifying"),
+    ):
+        trust, why = try_trust(side.operator_file, side.repository, side.store, side.absent)
+        report = verify(
+            submission, trust=trust, untrusted=why, repository=side.repository,
+            system=side.system, commit=commit,
+        )  # fmt: skip
+    show(report, why, bundle, Format.JSON if as_json else output)
+    return exit_code(report)
+
+
+def exit_code(report: VerificationReport) -> ExitCode:
+    """Return what a report's outcome means to the shell."""
+    from lanectl.model.report import Outcome
+
+    codes = {
+        Outcome.ACCEPTED: ExitCode.OK,
+        Outcome.REJECTED: ExitCode.FINDINGS,
+        Outcome.UNVERIFIED: ExitCode.UNJUDGED,
+    }
+    return codes[report.outcome]
+
+
+def show(report: VerificationReport, why: LaneError | None, bundle: str, output: Format) -> None:
+    """Write a report in one of its formats."""
+    from lanectl.formats import report as formats
+
+    if output is Format.JSON:
+        render.document(formats.to_json(report))
+    elif output is Format.SARIF:
+        render.document(formats.to_sarif(report, bundle))
+    elif output is Format.GITHUB:
+        sys.stdout.write(formats.to_annotations(report.findings))
+    else:
+        _show_text(report)
+    if why is not None:
+        render.error(why, as_json=False)
+    render.findings(report.findings)
+
+
+def _show_text(report: VerificationReport) -> None:
+    from lanectl.model.display import display
+
+    signs = {"passed": "✓", "failed": "✗", "not-judged": "–"}
+    rows = [
+        (
+            f"{s.number:>2}",
+            signs[s.state.value],
+            s.title,
+            ", ".join(f.rule.id for f in s.findings) or s.state.value,
+        )
+        for s in report.steps
+    ]
+    render.table(("step", "", "what", "result"), rows)
+    if report.trust:
+        render.data(
+            f"trust   {display(report.trust.operator_path)} (sha256:{report.trust.operator_digest[:12]}…)"
+        )
+        render.data(f"        {display(report.trust.ref)} at {report.trust.tip}")
+    if report.signer:
+        render.data(f"signer  {display(report.signer.name)}, key {report.signer.public.id}")
+    render.data(f"bundle  sha256:{report.digest}")
+    render.data(report.outcome.value.upper())

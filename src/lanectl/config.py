@@ -1,0 +1,160 @@
+"""The two configuration files, from given bytes to frozen settings. Reads no file, no environment.
+
+`lanectl.toml` holds rules and comes from the target branch's tip; `enforcer.toml` holds pins and
+belongs to the operator. Unknown keys are refused: a misspelt limit must not be silently ignored.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from lanectl.errors import Remedy, UnreadableError
+from lanectl.model.names import ObjectId, RepositoryId
+from lanectl.model.settings import DEFAULT_MIGRATIONS, RULES_PATH, Limits, Operator, Rules
+
+
+def parse_rules(data: bytes) -> Rules:
+    """Return the rules in a `lanectl.toml`. Raises UnreadableError with the place and the reason."""
+    table = _Table(RULES_PATH, _toml(data, RULES_PATH))
+    table.version()
+    repository = table.section("repository")
+    identifier = repository.text("id", "")
+    repository.end()
+    migrations = table.section("migrations")
+    paths = migrations.texts("paths", DEFAULT_MIGRATIONS)
+    migrations.end()
+    table.end()
+    try:
+        return Rules(RepositoryId(identifier) if identifier else None, paths)
+    except ValueError as error:
+        raise _bad(RULES_PATH, "repository.id", str(error)) from error
+
+
+def parse_operator(data: bytes, path: str) -> Operator:
+    """Return the settings in an `enforcer.toml`. Raises UnreadableError as `parse_rules` does."""
+    table = _Table(path, _toml(data, path))
+    table.version()
+    target = table.section("target")
+    url, branch = target.text("repository"), target.text("branch")
+    ref, pinned = target.text("ref"), target.text("pinned")
+    target.end()
+    limits = table.section("limits")
+    default = Limits()
+    settings = Limits(
+        inflated=limits.number("inflated_mib", default.inflated >> 20, 1, 4096) << 20,
+        git_seconds=limits.number("git_seconds", default.git_seconds, 1, 86_400),
+        git_memory=limits.number("git_memory_mib", default.git_memory >> 20, 64, 1 << 20) << 20,
+    )
+    limits.end()
+    table.end()
+    if not ref.startswith("refs/"):
+        raise _bad(path, "target.ref", "is not a full ref name such as refs/remotes/origin/main")
+    try:
+        operator = Operator(url, branch, ref, ObjectId(pinned), settings)
+        RepositoryId(operator.repository)
+    except ValueError as error:
+        raise _bad(path, "target", str(error)) from error
+    return operator
+
+
+def render_rules(repository: RepositoryId) -> str:
+    """Return the `lanectl.toml` that `init` writes."""
+    return f"""\
+# Rules of lanectl for this repository; read from the tip of the target branch.
+# All keys: docs/configuration.md of lanectl.
+version = 1
+
+[repository]
+id = "{repository}"
+
+[migrations]
+# A change of one of these paths must bring a rollback.
+paths = [{", ".join(f'"{p}"' for p in DEFAULT_MIGRATIONS)}]
+"""
+
+
+def render_operator(operator: Operator) -> str:
+    """Return the `enforcer.toml` that `init --enforcer` writes."""
+    url, branch, ref = (_quote(text) for text in (operator.url, operator.branch, operator.ref))
+    return f"""\
+# Pins of the Enforcer; belongs to the operator and lies outside every repository.
+# All keys: docs/configuration.md of lanectl.
+version = 1
+
+[target]
+repository = {url}
+branch = {branch}
+# Where this machine's clone keeps the branch, and its tip when it was pinned.
+ref = {ref}
+pinned = "{operator.pinned}"
+
+[limits]
+inflated_mib = {operator.limits.inflated >> 20}
+git_seconds = {operator.limits.git_seconds}
+git_memory_mib = {operator.limits.git_memory >> 20}
+"""
+
+
+def _quote(text: str) -> str:
+    """Return a TOML basic string."""
+    escaped = (f"\\u{ord(c):04x}" if c in '"\\\x7f' or ord(c) < 0x20 else c for c in text)
+    return f'"{"".join(escaped)}"'
+
+
+class _Table:
+    """One TOML table that knows its name and which keys were asked for."""
+
+    def __init__(self, path: str, values: dict[str, Any], name: str = "") -> None:
+        self.path, self.name, self.values = path, name, dict(values)
+
+    def _take(self, key: str, default: Any, kind: type) -> Any:
+        value = self.values.pop(key, default)
+        if value is None:
+            raise _bad(self.path, self._at(key), "missing")
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise _bad(self.path, self._at(key), f"must be of type {kind.__name__}")
+        return value
+
+    def _at(self, key: str) -> str:
+        return f"{self.name}.{key}" if self.name else key
+
+    def version(self) -> None:
+        if self._take("version", None, int) != 1:
+            raise _bad(self.path, "version", "must be 1")
+
+    def section(self, key: str) -> _Table:
+        return _Table(self.path, self._take(key, {}, dict), key)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        return str(self._take(key, default, str))
+
+    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        value = self._take(key, list(default), list)
+        if any(not isinstance(item, str) or not item for item in value):
+            raise _bad(self.path, self._at(key), "must be a list of texts")
+        return tuple(value)
+
+    def number(self, key: str, default: int, low: int, high: int) -> int:
+        value = int(self._take(key, default, int))
+        if not low <= value <= high:
+            raise _bad(self.path, self._at(key), f"must lie between {low} and {high}")
+        return value
+
+    def end(self) -> None:
+        if self.values:
+            raise _bad(self.path, self._at(min(self.values)), "is not a known key")
+
+
+def _toml(data: bytes, path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and TOMLDecodeError too
+        raise _bad(path, "the file", f"is not TOML: {error}") from error
+
+
+def _bad(path: str, where: str, why: str) -> UnreadableError:
+    return UnreadableError(
+        f"{path}: {where} {why}",
+        remedies=(Remedy("Compare the file with the commented sample in docs/configuration.md."),),
+    )

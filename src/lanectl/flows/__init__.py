@@ -1,0 +1,1 @@
+"""One file a verb: gather, decide, act. Flows see the world through ports only."""

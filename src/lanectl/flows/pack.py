@@ -1,0 +1,251 @@
+"""Pack: from a change in the Builder's repository to a bundle in the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lanectl import checks
+from lanectl.checks.handoff import VALIDITY
+from lanectl.config import parse_rules
+from lanectl.errors import Remedy, UsageError
+from lanectl.flows import words
+from lanectl.flows.sign import outer_statement, sign
+from lanectl.formats import archive, envelope, lockfiles, rollback, sbom, statement
+from lanectl.model import bundle as names
+from lanectl.model.bundle import Bundle, Circumstances, Handoff, Material, Statement
+from lanectl.model.change import Mode
+from lanectl.model.display import display
+from lanectl.model.handoff import (
+    READY,
+    commit_message,
+    staging_branch,
+)
+from lanectl.model.names import Digest, Lane, Slug
+from lanectl.model.report import Fault, MalformedError, RejectedError
+from lanectl.model.settings import RULES_PATH, Rules
+from lanectl.ports import ChangeRequest, Identity, NewCommit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lanectl.model.change import ChangeSet
+    from lanectl.model.names import ObjectId
+    from lanectl.ports import BuilderRepository, Outbox, OutboxState, Signer, System
+
+_FILE_LIMIT = 16 << 20
+"""Bytes of a lockfile, rollback or configuration file that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackRequest:
+    """What a person or an agent asks `pack` for; None means: find it."""
+
+    change: ChangeRequest = field(default_factory=ChangeRequest)
+    slug: str | None = None
+    title: str | None = None
+    message: str = ""
+    rollback: str | None = None
+    repository: str | None = None
+    supersedes: str | None = None
+    commit: bool = False
+    limit: int = archive.DEFAULT_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What `pack` did; `key` is None for an unsigned bundle."""
+
+    path: str
+    digest: Digest
+    change: ChangeSet
+    handoff: Handoff
+    circumstances: Circumstances
+    components: int
+    gaps: tuple[str, ...]
+    size: int
+    key: Digest | None
+    commit: ObjectId | None
+
+
+def pack(
+    repository: BuilderRepository,
+    outbox: Outbox,
+    system: System,
+    signer: Signer | None,
+    request: PackRequest,
+) -> Packed:
+    """Read the change, write the bundle, return both.
+
+    Raises RejectedError with every finding that the Enforcer would find in the change, UsageError
+    for words that cannot be.
+    """
+    slug = words.find_slug(repository, request.slug)
+    change = repository.read_change(request.change)
+    rules, policy = _rules(repository, change)
+    wanted, rollbacks = _rollbacks(repository, change, rules, request)
+    findings = checks.judge_change(change, rules, wanted, rollbacks)
+    if findings:
+        raise RejectedError("this change cannot be packed", findings)
+    handoff, document = _describe(repository, change, rules, request, slug=slug, wanted=wanted)
+    members = {
+        names.MERGE_BASE: f"{change.base}\n".encode(),
+        names.PATCH: change.patch,
+        names.SBOM: document.document,
+    }
+    if wanted:
+        members[names.ROLLBACK] = rollback.join([(p, rollbacks[p]) for p in wanted])
+    subjects = {name: Digest.of(content) for name, content in members.items()}
+    completeness = {"parameters": True, "environment": False, "materials": document.complete}
+    members[names.ATTESTATION] = statement.write(subjects, handoff, None, completeness)
+    artifact = archive.write(members)
+    circumstances = _circumstances(outbox.previous(slug), artifact.digest, policy, system, request)
+    draft = outer_statement(*_read_back(artifact.data, request.limit), circumstances)
+    signed = signer and sign(
+        artifact.data, draft, signer=signer, system=system, limit=request.limit
+    )
+    path = outbox.put(slug, artifact.data, draft, signed.signature if signed else None)
+    return Packed(
+        path=path,
+        digest=artifact.digest,
+        change=change,
+        handoff=handoff,
+        circumstances=circumstances,
+        components=document.components,
+        gaps=document.gaps,
+        size=len(artifact.data),
+        key=signed.key if signed else None,
+        commit=_commit_ready(repository, system, handoff, artifact.digest)
+        if request.commit
+        else None,
+    )
+
+
+def _read_back(artifact: bytes, limit: int) -> tuple[Bundle, Statement]:
+    """Return bundle and inner statement as a verifier will read them, or refuse as it would."""
+    try:
+        bundle = archive.read(artifact, limit=limit)
+        return bundle, statement.read(bundle.members[names.ATTESTATION])
+    except MalformedError as error:
+        raise _unpackable(error.fault) from error
+
+
+def _unpackable(fault: Fault) -> RejectedError:
+    return RejectedError("this change cannot be packed", tuple(checks.find([fault])))
+
+
+def _commit_ready(
+    repository: BuilderRepository, system: System, handoff: Handoff, digest: Digest
+) -> ObjectId:
+    """Put the change on the Builder's own staging branch with a READY marker."""
+    branch = staging_branch(handoff.slug)
+    head = repository.resolve(f"refs/heads/{branch}")
+    who = Identity(*repository.identity(), system.now())
+    commit = repository.commit(
+        NewCommit(
+            tree=handoff.result_tree,
+            parents=(head or handoff.base,),
+            message=commit_message(READY, handoff, digest, None),
+            author=who,
+            committer=who,
+        )
+    )
+    repository.publish(branch, commit, head, handoff.base)
+    return commit
+
+
+def _rules(repository: BuilderRepository, change: ChangeSet) -> tuple[Rules, Digest | None]:
+    """Return the base's rules: the only ones that a sandboxed Builder has for certain."""
+    found = repository.objects.files_at(change.base_tree, (RULES_PATH,), limit=_FILE_LIMIT)
+    data = found.get(RULES_PATH)
+    return (parse_rules(data), Digest.of(data)) if data is not None else (Rules(), None)
+
+
+def _rollbacks(
+    repository: BuilderRepository, change: ChangeSet, rules: Rules, request: PackRequest
+) -> tuple[tuple[str, ...], Mapping[str, bytes]]:
+    """Return the rollback paths that are wanted, newest migration first, and those found."""
+    if request.rollback is not None:
+        if not rollback.is_plain_path(request.rollback):
+            raise UsageError(
+                f"--rollback {display(request.rollback)!r} is no path of the change's result",
+                remedies=(Remedy("Name it from the top of the repository."),),
+            )
+        wanted = [request.rollback]
+    else:
+        touched = rollback.touched(change.files, rules.migrations)
+        paths = [rollback.conventional_path(m) for m in reversed(touched)]
+        wanted = [p.decode("utf-8", "replace") for p in dict.fromkeys(paths)]
+    found = repository.objects.files_at(change.result_tree, wanted, limit=_FILE_LIMIT)
+    return tuple(wanted), found
+
+
+def _describe(
+    repository: BuilderRepository,
+    change: ChangeSet,
+    rules: Rules,
+    request: PackRequest,
+    *,
+    slug: Slug,
+    wanted: tuple[str, ...],
+) -> tuple[Handoff, sbom.Sbom]:
+    identifier = words.find_repository_id(repository, rules, request.repository)
+    read = _lockfiles(repository, change)
+    document = sbom.build(repository=identifier, result_tree=change.result_tree, lockfiles=read)
+    handoff = Handoff(
+        repository=identifier,
+        base=change.base,
+        base_tree=change.base_tree,
+        result_tree=change.result_tree,
+        object_format=change.object_format,
+        slug=slug,
+        title=words.find_title(repository, change.base, slug, request.title),
+        message=words.check_message(request.message),
+        lane=Lane.CODEX,
+        diff_engine=change.diff_engine,
+        rollback=wanted,
+        lockfiles=tuple(
+            Material(statement.lockfile_uri(identifier, path), "sha256", Digest.of(data))
+            for path, data in read
+            if data is not None
+        ),
+    )
+    return handoff, document
+
+
+def _lockfiles(
+    repository: BuilderRepository, change: ChangeSet
+) -> list[tuple[bytes, bytes | None]]:
+    """Return path and content of every lockfile of the result tree; None for one that is too large."""
+    found = repository.objects.find(
+        change.result_tree, lambda p: lockfiles.reader_for(p) is not None
+    )
+    entries = [e for e in found if e.mode in {Mode.FILE, Mode.EXECUTABLE}]
+    blobs = repository.objects.blobs((e.id for e in entries), limit=_FILE_LIMIT)
+    return [(e.path, blobs.get(e.id)) for e in entries]
+
+
+def _circumstances(
+    last: OutboxState, digest: Digest, policy: Digest | None, system: System, request: PackRequest
+) -> Circumstances:
+    """Return the draft's circumstances: the last *signed* bundle of this slug is superseded."""
+    former = _former(last)
+    attempt, supersedes = (former.attempt, former.supersedes) if former else (1, None)
+    if last.signature is not None and last.digest not in {None, digest}:
+        attempt, supersedes = attempt + 1, last.digest
+    if request.supersedes:
+        try:
+            supersedes = Digest(request.supersedes.removeprefix("sha256:"))
+        except ValueError as error:
+            raise UsageError(f"--supersedes: {error}") from error
+    now = system.now()
+    return Circumstances(system.nonce(), now, now + VALIDITY, attempt, supersedes, policy, "")
+
+
+def _former(last: OutboxState) -> Circumstances | None:
+    """Return what the last pack's statement says; the outbox is untrusted, so garbage counts as none."""
+    try:
+        payload = envelope.read(last.signature).payload if last.signature else last.statement
+        return statement.read(payload).circumstances if payload else None
+    except MalformedError:
+        return None

@@ -1,0 +1,94 @@
+"""Signing: the outer statement over a packed bundle, after checking that the bundle is whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lanectl import checks
+from lanectl.checks.handoff import VALIDITY
+from lanectl.formats import archive, envelope, statement
+from lanectl.model.bundle import ARTIFACT, ATTESTATION, TAR, Bundle, Circumstances, Statement
+from lanectl.model.evidence import Evidence
+from lanectl.model.names import Digest
+from lanectl.model.report import MalformedError, RejectedError
+
+if TYPE_CHECKING:
+    from lanectl.ports import Signer, System
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBundle:
+    """What signing gave: the signature file's bytes and what it speaks of."""
+
+    signature: bytes
+    digest: Digest
+    statement: Statement
+    key: Digest
+
+
+def sign(
+    artifact: bytes, unsigned: bytes | None, *, signer: Signer, system: System, limit: int
+) -> SignedBundle:
+    """Return a signature over a packed bundle.
+
+    `unsigned` is the statement that `pack --unsigned` left beside it: attempt and superseded bundle
+    are taken from it, nonce and times are made anew. Raises RejectedError for anything that a
+    verifier would refuse without looking at a repository.
+    """
+    now = system.now()
+    bundle, inner, draft = _read(artifact, unsigned, system, limit)
+    former = draft.circumstances if draft else None
+    circumstances = Circumstances(
+        nonce=system.nonce(),
+        issued=now,
+        expires=now + VALIDITY,
+        attempt=former.attempt if former else 1,
+        supersedes=former.supersedes if former else None,
+        policy=former.policy if former else None,
+        traceparent=former.traceparent if former else "",
+    )
+    payload = outer_statement(bundle, inner, circumstances)
+    signature = signer.sign(envelope.pre_authentication_encoding(envelope.PAYLOAD_TYPE, payload))
+    return SignedBundle(
+        signature=envelope.write(payload, signature, signer.public),
+        digest=bundle.digest,
+        statement=statement.read(payload),
+        key=signer.public.id,
+    )
+
+
+def outer_statement(bundle: Bundle, inner: Statement, circumstances: Circumstances) -> bytes:
+    """Return the statement over the archive, its uncompressed tar and every member."""
+    subjects = {name: Digest.of(content) for name, content in bundle.members.items()}
+    subjects |= {ARTIFACT: bundle.digest, TAR: bundle.tar_digest}
+    return statement.write(subjects, inner.handoff, circumstances, inner.completeness)
+
+
+def _read(
+    artifact: bytes, unsigned: bytes | None, system: System, limit: int
+) -> tuple[Bundle, Statement, Statement | None]:
+    try:
+        bundle = archive.read(artifact, limit=limit)
+        inner = statement.read(bundle.members[ATTESTATION])
+        draft = statement.read(unsigned) if unsigned is not None else None
+    except MalformedError as error:
+        raise RejectedError("not a bundle to sign", tuple(checks.find([error.fault]))) from error
+    evidence = Evidence(
+        now=system.now(),
+        artifact=bundle.digest,
+        bundle=bundle,
+        inner=inner,
+        outer=draft,
+        signature_present=True,
+    )
+    findings = tuple(
+        f for step in checks.judge(evidence) for f in step.findings if f.rule.id not in _OF_TIME
+    )
+    if findings:
+        raise RejectedError("not a bundle to sign", findings)
+    return bundle, inner, draft
+
+
+_OF_TIME = frozenset({"handoff/expired", "handoff/time"})
+"""An unsigned statement may be old: its times are made anew."""

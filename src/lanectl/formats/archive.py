@@ -1,0 +1,182 @@
+"""The archive: canonical tar.gz out, bounded and canonical tar.gz in. Never extracts to disk.
+
+The canonical form is docs/bundle-format.md, "Archive". One function makes the headers, so a reader
+accepts exactly the bytes that the writer would make. (`tarfile` is not used: its USTAR headers
+differ between Python versions in the device fields.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from lanectl.model.bundle import MEMBERS, REQUIRED, Bundle
+from lanectl.model.names import Digest
+from lanectl.model.report import Fault, MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEFAULT_LIMIT: Final = 64 << 20
+"""Bytes of the uncompressed tar that a reader accepts unless the operator says otherwise."""
+
+_BLOCK: Final = 512
+_RECORD: Final = 20 * _BLOCK
+_MAX_MEMBER: Final = 0o77777777777
+_LEVEL: Final = 6
+_CHUNK: Final = 1 << 20
+_GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"  # no name, mtime 0, unknown system
+_GZIP_TRAILER: Final = struct.Struct("<II")
+_USTAR: Final = struct.Struct("100s8s8s8s12s12s8s1s100s6s2s32s32s8s8s155s12s")
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A written archive: its gzip bytes and the digests of both encodings."""
+
+    data: bytes
+    digest: Digest
+    tar_digest: Digest
+
+
+def write(members: Mapping[str, bytes]) -> Archive:
+    """Return the canonical archive of these members.
+
+    Raises ValueError for an unknown member or one of 8 GiB and more.
+    """
+    if unknown := set(members) - set(MEMBERS):
+        raise ValueError(f"unknown members: {sorted(unknown)}")
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, 8)
+    out, tar, crc, size = [_GZIP_HEADER], hashlib.sha256(), 0, 0
+    for chunk in _tar_chunks({n: memoryview(members[n]) for n in MEMBERS if n in members}):
+        tar.update(chunk)
+        crc = zlib.crc32(chunk, crc)
+        size += len(chunk)
+        out.append(compressor.compress(chunk))
+    out += [compressor.flush(), _GZIP_TRAILER.pack(crc, size & 0xFFFFFFFF)]
+    data = b"".join(out)
+    return Archive(data, Digest.of(data), Digest(tar.hexdigest()))
+
+
+def read(data: bytes, *, limit: int = DEFAULT_LIMIT) -> Bundle:
+    """Return the bundle in these bytes, inflating at most `limit` bytes.
+
+    Raises MalformedError with an `archive/…` rule: not one plain gzip stream, over the limit, an
+    unknown, missing, repeated or odd member, or any byte that the writer would not have written.
+    """
+    tar = memoryview(_inflate(data, limit))
+    members = _split(tar)
+    position = 0
+    for chunk in _tar_chunks(members):  # the canonical re-encoding, compared without a second copy
+        end = position + len(chunk)
+        if tar[position:end] != chunk:
+            _refuse(
+                "archive/not-canonical",
+                f"the tar differs from its canonical form near byte {position}",
+                "the bytes that `lanectl pack` writes",
+            )
+        position = end
+    if position != len(tar):
+        _refuse(
+            "archive/not-canonical",
+            f"{len(tar) - position} bytes after the end of the archive",
+            "nothing",
+        )
+    return Bundle(members, Digest.of(data), Digest.of(tar), len(tar))
+
+
+def _header(name: str, size: int) -> bytes:
+    if size > _MAX_MEMBER:
+        raise ValueError(f"{name}: {size} bytes do not fit a USTAR header")
+    fields = [
+        name.encode("ascii"), b"0000644\0", b"0000000\0", b"0000000\0", b"%011o\0" % size,
+        b"00000000000\0", b" " * 8, b"0", b"", b"ustar\0", b"00", b"", b"", b"0000000\0",
+        b"0000000\0", b"", b"",
+    ]  # fmt: skip
+    fields[6] = b"%06o\0 " % sum(_USTAR.pack(*fields))
+    return _USTAR.pack(*fields)
+
+
+def _tar_chunks(members: Mapping[str, memoryview]) -> Iterator[memoryview]:
+    total = 0
+    for name, content in members.items():
+        padding = -len(content) % _BLOCK
+        yield memoryview(_header(name, len(content)))
+        for start in range(0, len(content), _CHUNK):
+            yield content[start : start + _CHUNK]
+        yield memoryview(bytes(padding))
+        total += _BLOCK + len(content) + padding
+    yield memoryview(bytes(-(total + 2 * _BLOCK) % _RECORD + 2 * _BLOCK))
+
+
+def _inflate(data: bytes, limit: int) -> bytes:
+    if data[:10] != _GZIP_HEADER:
+        _refuse(
+            "archive/gzip",
+            f"starts with {data[:10].hex(' ') or 'nothing'}",
+            f"{_GZIP_HEADER.hex(' ')} (gzip without name and time)",
+        )
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        tar = inflater.decompress(memoryview(data)[10:], limit + 1)
+    except zlib.error as error:
+        _refuse("archive/gzip", f"damaged: {error}", "one whole DEFLATE stream")
+    if len(tar) > limit:
+        _refuse("archive/limit", f"more than {limit} bytes inflated", f"at most {limit} bytes")
+    if not inflater.eof or len(inflater.unused_data) < _GZIP_TRAILER.size:
+        _refuse("archive/gzip", "truncated", "one whole gzip stream")
+    if len(inflater.unused_data) > _GZIP_TRAILER.size:
+        _refuse(
+            "archive/gzip",
+            f"{len(inflater.unused_data) - _GZIP_TRAILER.size} bytes after the end",
+            "nothing after the gzip stream",
+        )
+    if inflater.unused_data != _GZIP_TRAILER.pack(zlib.crc32(tar), len(tar) & 0xFFFFFFFF):
+        _refuse("archive/gzip", "checksum or length differs", "the checksum of the content")
+    return tar
+
+
+def _split(tar: memoryview) -> dict[str, memoryview]:
+    """Return the members in order, reading only names and sizes; the comparison does the rest."""
+    members: dict[str, memoryview] = {}
+    position, last = 0, -1
+    while position + _BLOCK <= len(tar) and tar[position]:
+        name = bytes(tar[position : position + 100]).rstrip(b"\0").decode("ascii", "replace")
+        if name not in MEMBERS:
+            _refuse("archive/member", f"member {name!r}", f"one of {', '.join(MEMBERS)}")
+        if MEMBERS.index(name) <= last:
+            _refuse(
+                "archive/member",
+                f"member {name!r} repeated or out of order",
+                f"the order {', '.join(MEMBERS)}",
+            )
+        last = MEMBERS.index(name)
+        size = _size(bytes(tar[position + 124 : position + 136]), name)
+        position += _BLOCK
+        if position + size > len(tar):
+            _refuse("archive/gzip", f"member {name!r} is truncated", f"{size} bytes")
+        members[name] = tar[position : position + size]
+        position += size + -size % _BLOCK
+    if missing := REQUIRED - set(members):
+        _refuse(
+            "archive/member",
+            f"without {', '.join(sorted(missing))}",
+            f"{', '.join(sorted(REQUIRED))}",
+        )
+    return members
+
+
+def _size(field: bytes, name: str) -> int:
+    digits = field[:-1]
+    if field[-1:] != b"\0" or not digits.isdigit() or b"8" in digits or b"9" in digits:
+        _refuse(
+            "archive/not-canonical", f"size field of {name!r} is {field!r}", "eleven octal digits"
+        )
+    return int(digits, 8)
+
+
+def _refuse(rule: str, got: str, expected: str) -> NoReturn:
+    raise MalformedError(Fault(rule, got=got, expected=expected))

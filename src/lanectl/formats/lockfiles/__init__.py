@@ -1,0 +1,35 @@
+"""Which files of a tree are lockfiles, and the reader of each. The name decides, never the content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from lanectl.formats.lockfiles import npm, poetry, pylock, requirements, uv
+from lanectl.model.sbom import Lockfile
+
+Reader = Callable[[bytes], Lockfile]
+"""Takes a lockfile's bytes; raises MalformedError `sbom/lockfile`, and nothing else."""
+
+_READERS: tuple[tuple[re.Pattern[bytes], Reader], ...] = tuple(
+    (re.compile(rb"(?:[^/]*/)?" + name, re.DOTALL), reader)
+    for name, reader in (
+        (rb"requirements(?:/[^/]+|[^/]*)\.txt", requirements.read),
+        (rb"uv\.lock", uv.read),
+        (rb"poetry\.lock", poetry.read),
+        (rb"pylock(?:\.[^./]+)?\.toml", pylock.read),  # the names that PEP 751 allows
+        (rb"(?:package-lock|npm-shrinkwrap)\.json", npm.read),
+    )
+)
+
+_SUFFIXES = (b".txt", b".lock", b".toml", b".json")
+
+
+def reader_for(path: bytes) -> Reader | None:
+    """Return the reader of the lockfile at this path of any depth, or None: it is no lockfile."""
+    if not path.endswith(_SUFFIXES):  # most paths of a tree end here
+        return None
+    tail = b"/".join(
+        path.rsplit(b"/", 2)[-2:]
+    )  # a folder `requirements` is the deepest that counts
+    return next((reader for name, reader in _READERS if name.fullmatch(tail)), None)

@@ -1,0 +1,106 @@
+"""The bundle, its members and the two statements about it, as docs/bundle-format.md fixes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from lanectl.model.names import Digest, Lane, ObjectFormat, ObjectId, RepositoryId, Slug
+
+FORMAT_VERSION = "1"
+
+ARTIFACT = "artifact.tar.gz"
+TAR = "artifact.tar"
+SIGNATURE_SUFFIX = ".sigstore.json"
+STATEMENT_SUFFIX = ".intoto.json"
+
+MERGE_BASE = "merge-base.sha"
+PATCH = "changes.patch"
+SBOM = "sbom.cdx.json"
+ROLLBACK = "rollback.sql"
+ATTESTATION = "attestation.intoto"
+
+MEMBERS = (MERGE_BASE, PATCH, SBOM, ROLLBACK, ATTESTATION)
+"""Every member a bundle may hold, in the order of the archive."""
+
+REQUIRED = frozenset(MEMBERS) - {ROLLBACK}
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An unpacked archive: its members in canonical order and the digests of both encodings."""
+
+    members: Mapping[str, memoryview]
+    digest: Digest
+    tar_digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Something the change was computed from: a URI and one digest."""
+
+    uri: str
+    algorithm: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """What the inner statement says: which change this is, of what, from where.
+
+    `rollback` names the paths of the result tree that `rollback.sql` was joined from.
+    """
+
+    repository: RepositoryId
+    base: ObjectId
+    base_tree: ObjectId
+    result_tree: ObjectId
+    object_format: ObjectFormat
+    slug: Slug
+    title: str
+    message: str
+    lane: Lane
+    diff_engine: str
+    rollback: tuple[str, ...]
+    lockfiles: tuple[Material, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What only the outer statement says: when and under what it was signed. Times are UTC."""
+
+    nonce: str
+    issued: datetime
+    expires: datetime
+    attempt: int
+    supersedes: Digest | None
+    policy: Digest | None
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One parsed in-toto statement: its subjects by name, and the handoff it speaks of.
+
+    `circumstances` is None in the inner, unsigned statement.
+    """
+
+    subjects: Mapping[str, Digest]
+    handoff: Handoff
+    circumstances: Circumstances | None
+    completeness: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A strictly read signature file: one signature over one payload, and the key it hints at."""
+
+    payload_type: str
+    payload: bytes
+    signature: bytes
+    hint: str

@@ -1,0 +1,104 @@
+"""Everything a judgement is made of, gathered before any of it is judged."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from lanectl.model.bundle import Bundle, Envelope, Statement
+    from lanectl.model.change import FileChange
+    from lanectl.model.names import Digest, ObjectFormat, ObjectId
+    from lanectl.model.report import Fault, TrustSource
+    from lanectl.model.settings import Operator, Rules
+    from lanectl.model.trust import Key, Keyring
+
+
+class Line(enum.StrEnum):
+    """How a base commit stands to the target's tip."""
+
+    OWN = "own"  # on the tip's first-parent history
+    MERGED = "merged"  # reachable, but through a merged branch
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What replaying a patch in a temporary index gave.
+
+    `problem` is git's own reason when it does not apply. `canonical` says whether the patch's
+    bytes are the ones that this git regenerates from the two trees.
+    """
+
+    base_tree: ObjectId
+    result_tree: ObjectId | None
+    diff_engine: str
+    canonical: bool
+    files: tuple[FileChange, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFacts:
+    """A commit as git holds it."""
+
+    id: ObjectId
+    tree: ObjectId
+    parents: tuple[ObjectId, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the target's tip and the operator say: whom to believe and what to demand."""
+
+    source: TrustSource
+    operator: Operator
+    rules: Rules
+    keyring: Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFacts:
+    """What the repository knows of the base: its tree (None: no such commit) and its line."""
+
+    tree: ObjectId | None
+    line: Line | None
+    object_format: ObjectFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All facts about one bundle. None means: could not be gathered, so cannot be judged.
+
+    `faults` is what the strict readers refused. `rollback` maps the paths that the statement names
+    to their content in the result tree. `commit_wanted` says that a commit was to be compared.
+    """
+
+    now: datetime
+    artifact: Digest
+    trust: Trust | None = None
+    faults: tuple[Fault, ...] = ()
+    signature_present: bool = False
+    envelope: Envelope | None = None
+    signer: Key | None = None
+    signature_valid: bool | None = None
+    outer: Statement | None = None
+    bundle: Bundle | None = None
+    inner: Statement | None = None
+    base: BaseFacts | None = None
+    replay: Replay | None = None
+    rollback: Mapping[str, bytes] | None = None
+    rules: Rules | None = None
+    commit: CommitFacts | None = None
+    commit_parent: CommitFacts | None = None
+    commit_wanted: bool = False
+
+    @property
+    def files(self) -> tuple[FileChange, ...] | None:
+        """The replayed difference, where there was a replay that gave a tree."""
+        return self.replay.files if self.replay and self.replay.result_tree else None

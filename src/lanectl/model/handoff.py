@@ -1,0 +1,120 @@
+"""Markers, branches and commit messages of a handoff. Written here only, parsed back here only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lanectl.model.names import Digest, ObjectId, Slug
+
+if TYPE_CHECKING:
+    from lanectl.model.bundle import Handoff
+
+READY = "CODEX-READY"
+APPLIED = "CLAUDE-APPLIED"
+
+TRAILER_BUNDLE = "Lanectl-Bundle"
+TRAILER_BASE = "Lanectl-Base"
+TRAILER_TREE = "Lanectl-Result-Tree"
+TRAILER_SIGNER = "Lanectl-Signer"
+
+_MARKER = re.compile(r"\[(CODEX-READY|CLAUDE-APPLIED):([a-z0-9][a-z0-9-]{0,62})\] (.+)", re.ASCII)
+_FORGED_MARKER = re.compile(r"\[(CODEX|CLAUDE)-", re.IGNORECASE)
+_FORGED_TRAILER = re.compile(r"^\s*lanectl-[a-z-]+\s*:", re.IGNORECASE | re.MULTILINE)
+
+
+def staging_branch(slug: Slug) -> str:
+    """Return the Builder's branch of a handoff."""
+    return f"staging/codex-{slug}"
+
+
+def feature_branch(slug: Slug) -> str:
+    """Return the Enforcer's branch of a handoff."""
+    return f"feature/{slug}"
+
+
+def title_problem(title: str) -> str:
+    """Return why a title cannot stand in a marker's line, or an empty string."""
+    if not title.strip() or title != title.strip():
+        return "empty, or surrounded by white space"
+    if len(title) > 200:
+        return f"{len(title)} characters, 200 are allowed"
+    if not title.isprintable():
+        return "holds a control or format character, or more than one line"
+    if _FORGED_MARKER.search(title):
+        return "holds a marker, which only lanectl writes"
+    return ""
+
+
+def message_problem(message: str) -> str:
+    """Return why a message cannot be a commit's body, or an empty string."""
+    if len(message) > 65_536:
+        return f"{len(message)} characters, 65536 are allowed"
+    if any(not c.isprintable() and c not in "\n\t" for c in message):
+        return "holds a control or format character"
+    if _FORGED_MARKER.search(message):
+        return "holds a marker, which only lanectl writes"
+    if _FORGED_TRAILER.search(message):
+        return "holds a Lanectl- trailer, which only lanectl writes"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trailers:
+    """What the last paragraph of a marker commit says."""
+
+    bundle: Digest
+    base: ObjectId
+    result_tree: ObjectId
+    signer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A parsed marker commit message."""
+
+    kind: str
+    slug: Slug
+    title: str
+    trailers: Trailers
+
+
+def commit_message(kind: str, handoff: Handoff, bundle: Digest, signer: str | None) -> str:
+    """Return the whole message of a marker commit: subject, body, trailers."""
+    trailers = [
+        f"{TRAILER_BUNDLE}: sha256:{bundle}",
+        f"{TRAILER_BASE}: {handoff.base}",
+        f"{TRAILER_TREE}: {handoff.result_tree}",
+    ]
+    if signer is not None:
+        trailers.append(f"{TRAILER_SIGNER}: {signer}")
+    body = handoff.message.strip("\n")
+    parts = [
+        f"[{kind}:{handoff.slug}] {handoff.title}",
+        *([body] if body else []),
+        "\n".join(trailers),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def parse_message(message: str) -> Marker | None:
+    """Return what a marker commit says of itself, or None if it is not one. Never evidence."""
+    paragraphs = message.rstrip("\n").split("\n\n")
+    match = _MARKER.fullmatch(paragraphs[0])
+    if match is None or len(paragraphs) < 2:
+        return None
+    pairs = [line.partition(": ") for line in paragraphs[-1].split("\n")]
+    values = {key: value for key, _, value in pairs}
+    if len(values) != len(pairs):
+        return None
+    try:
+        trailers = Trailers(
+            bundle=Digest(values[TRAILER_BUNDLE].removeprefix("sha256:")),
+            base=ObjectId(values[TRAILER_BASE]),
+            result_tree=ObjectId(values[TRAILER_TREE]),
+            signer=values.get(TRAILER_SIGNER),
+        )
+        return Marker(match[1], Slug(match[2]), match[3], trailers)
+    except (KeyError, ValueError):
+        return None

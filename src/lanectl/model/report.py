@@ -1,0 +1,158 @@
+"""Findings and the report of a verification. Only a passing report makes a `VerifiedBundle`."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lanectl.errors import ExitCode, LaneError
+
+if TYPE_CHECKING:
+    from lanectl.errors import Remedy
+    from lanectl.model.bundle import Bundle, Statement
+    from lanectl.model.change import FileChange
+    from lanectl.model.names import Digest, ObjectId
+    from lanectl.model.trust import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: its id `family/name` (the family is a file in `checks/`), why, and what to do."""
+
+    id: str
+    title: str
+    why: str
+    remedy: Remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a strict reader or an observation found wrong, before a rule gives it its meaning."""
+
+    rule: str
+    where: str = ""
+    got: str = ""
+    expected: str = ""
+
+
+class MalformedError(Exception):
+    """A strict reader refuses its input. Carries the fault; a check turns it into a finding."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(f"{fault.rule}: {fault.got}")
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken rule at one place. Every finding of this version blocks."""
+
+    rule: Rule
+    where: str
+    got: str
+    expected: str
+
+
+class RejectedError(LaneError):
+    """Something was judged, and bad. Carries every finding."""
+
+    exit_code = ExitCode.FINDINGS
+
+    def __init__(self, what: str, findings: tuple[Finding, ...]) -> None:
+        super().__init__(what)
+        self.findings = findings
+
+
+class StepState(enum.StrEnum):
+    """How a step of the verification ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_JUDGED = "not-judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One numbered step of the verification order with what it found."""
+
+    number: int
+    title: str
+    state: StepState
+    findings: tuple[Finding, ...] = ()
+
+
+class Outcome(enum.StrEnum):
+    """The verdict over a whole report."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSource:
+    """Where trust and rules were read: the operator file used and the target's tip."""
+
+    operator_path: str
+    operator_digest: Digest
+    repository: str
+    ref: str
+    tip: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """All steps over one bundle, with everything the judgement was made of."""
+
+    digest: Digest
+    steps: tuple[Step, ...]
+    trust: TrustSource | None
+    untrusted_because: str
+    bundle: Bundle | None
+    statement: Statement | None
+    signer: Key | None
+    files: tuple[FileChange, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every finding of every step, in order."""
+        return tuple(f for step in self.steps for f in step.findings)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Rejected with any finding; accepted only if every step passed under trust."""
+        if self.findings:
+            return Outcome.REJECTED
+        if self.trust is None or any(s.state is not StepState.PASSED for s in self.steps):
+            return Outcome.UNVERIFIED
+        return Outcome.ACCEPTED
+
+    def accept(self) -> VerifiedBundle:
+        """Return what `apply` takes. Raises ValueError unless the outcome is `accepted`."""
+        if (
+            self.outcome is not Outcome.ACCEPTED
+            or self.bundle is None
+            or self.statement is None
+            or self.signer is None
+        ):
+            raise ValueError("only an accepted report makes a verified bundle")
+        return VerifiedBundle(self.bundle, self.statement, self.signer, _SEAL)
+
+
+_SEAL = object()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedBundle:
+    """A bundle that passed every step. Made by `VerificationReport.accept` alone."""
+
+    bundle: Bundle
+    statement: Statement
+    signer: Key
+    seal: object = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse to be made by anything but a passing report."""
+        if self.seal is not _SEAL:
+            raise ValueError("a verified bundle is made by a passing report only")

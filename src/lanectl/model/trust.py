@@ -1,0 +1,78 @@
+"""Whom to believe: keys with a role and a time of validity. Pure facts, decided elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lanectl.model.names import Digest
+
+
+class Role(enum.StrEnum):
+    """What a key may sign for."""
+
+    BUILDER = "builder"
+    ENFORCER = "enforcer"
+
+
+class Algorithm(enum.StrEnum):
+    """The signature algorithms that lanectl makes and reads."""
+
+    ECDSA_P256 = "ecdsa-p256"
+    ED25519 = "ed25519"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key: PEM (SubjectPublicKeyInfo) and its id, the SHA-256 of the DER encoding."""
+
+    id: Digest
+    algorithm: Algorithm
+    pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """When a key was revoked, and since when it may have been in other hands (UTC)."""
+
+    at: datetime
+    compromised_since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An entry of the keyring. Times are UTC; `name` and `email` become the commit's identity."""
+
+    public: PublicKey
+    role: Role
+    name: str
+    email: str
+    not_before: datetime
+    not_after: datetime
+    revoked: Revocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The keys that the target's tip registers."""
+
+    keys: tuple[Key, ...]
+
+    def by_hint(self, hint: str) -> Key | None:
+        """Return the key that a signature's hint (base64 of the key id's bytes) names."""
+        return next((k for k in self.keys if hint_of(k.public.id) == hint), None)
+
+    def in_role(self, role: Role) -> tuple[Key, ...]:
+        """Return the keys of one role, in the file's order."""
+        return tuple(k for k in self.keys if k.role is role)
+
+
+def hint_of(key_id: Digest) -> str:
+    """Return the Sigstore bundle's publicKey hint: base64 of the raw SHA-256 of the DER key."""
+    return base64.b64encode(bytes.fromhex(key_id)).decode("ascii")

@@ -1,0 +1,239 @@
+"""What flows need of the world, as Protocols. Adapters implement them, tests wrap them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from lanectl.model.bundle import Handoff
+    from lanectl.model.change import ChangeSet, TreeEntry
+    from lanectl.model.evidence import CommitFacts, Line, Replay
+    from lanectl.model.names import Digest, ObjectFormat, ObjectId, RepositoryId, Slug
+    from lanectl.model.trust import PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """Which change to read: from a base (None: found) to a branch (None: the work tree)."""
+
+    base: str | None = None
+    branch: str | None = None
+    force_include: Sequence[bytes] = ()
+
+
+class ObjectReader(Protocol):
+    """Trees and blobs by their ids."""
+
+    def find(self, tree: ObjectId, wanted: Callable[[bytes], bool]) -> Sequence[TreeEntry]:
+        """Return the leaves of a tree whose path is wanted."""
+        ...
+
+    def blobs(self, ids: Iterable[ObjectId], *, limit: int) -> Mapping[ObjectId, bytes]:
+        """Return these blobs; over `limit` bytes or missing: left out."""
+        ...
+
+    def files_at(self, tree: ObjectId, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:
+        """Return the regular files at these paths of a tree; what is none is left out."""
+        ...
+
+
+class BuilderRepository(Protocol):
+    """The Builder's side: reads a change. It cannot push and reaches no network."""
+
+    @property
+    def objects(self) -> ObjectReader:
+        """The objects that the change is made of."""
+        ...
+
+    def read_change(self, request: ChangeRequest) -> ChangeSet:
+        """Return the change. Raises LaneError with what is wrong."""
+        ...
+
+    def subject(self, base: ObjectId) -> str:
+        """Return the subject of the newest commit since `base`, or an empty string."""
+        ...
+
+    def repository_id(self) -> RepositoryId | None:
+        """Return the id that the clone's remote address stands for."""
+        ...
+
+    def current_branch(self) -> str:
+        """Return the name of the branch that is checked out, or an empty string."""
+        ...
+
+    def identity(self) -> tuple[str, str]:
+        """Return the user's name and email."""
+        ...
+
+    def resolve(self, ref: str) -> ObjectId | None:
+        """Return the commit that a full ref name holds, or None."""
+        ...
+
+    def commit(self, commit: NewCommit) -> ObjectId:
+        """Make a commit outside the repository."""
+        ...
+
+    def publish(self, branch: str, new: ObjectId, old: ObjectId | None, since: ObjectId) -> None:
+        """Bring a commit into the repository (`pack --commit` only; `.git` must be writable)."""
+        ...
+
+
+class Outbox(Protocol):
+    """Where bundles are put: a folder for each slug, or one named file."""
+
+    def previous(self, slug: Slug) -> OutboxState:
+        """Return what this slug's folder holds of the last pack."""
+        ...
+
+    def put(self, slug: Slug, artifact: bytes, statement: bytes, signature: bytes | None) -> str:
+        """Write a bundle, the signature last and by rename; return the artifact's path."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """What a slug's folder holds of the last pack; the bytes are the Builder's, so untrusted."""
+
+    digest: Digest | None = None
+    statement: bytes | None = None
+    signature: bytes | None = None
+
+
+class Signer(Protocol):
+    """Holds a private key."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public part."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature over exactly these bytes."""
+        ...
+
+
+class System(Protocol):
+    """Clock and randomness."""
+
+    def now(self) -> datetime:
+        """Return the present time in UTC, whole seconds."""
+        ...
+
+    def nonce(self) -> str:
+        """Return 32 random hex digits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a commit names: author or committer, and when (UTC)."""
+
+    name: str
+    email: str
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommit:
+    """A commit to be made; `sign` asks for a signature as the user's git is set up."""
+
+    tree: ObjectId
+    parents: tuple[ObjectId, ...]
+    message: str
+    author: Identity
+    committer: Identity
+    sign: bool = False
+
+
+class TargetRepository(Protocol):
+    """The Enforcer's side, read-only: the target's tip, its files, and replaying a patch."""
+
+    @property
+    def object_format(self) -> ObjectFormat:
+        """The hash this repository names its objects by."""
+        ...
+
+    @property
+    def objects(self) -> ObjectReader:
+        """The objects of the repository and of what was replayed."""
+        ...
+
+    def resolve(self, ref: str) -> ObjectId | None:
+        """Return the commit that a full ref name holds, or None."""
+        ...
+
+    def find_commit(self, revision: str) -> CommitFacts | None:
+        """Return the commit that a person's REV names, or None."""
+        ...
+
+    def is_ancestor(self, old: ObjectId, new: ObjectId) -> bool:
+        """Whether `old` can be reached from `new`."""
+        ...
+
+    def line_of(self, base: ObjectId, tip: ObjectId) -> Line:
+        """Return how a commit stands to the target's tip."""
+        ...
+
+    def commit_tree(self, commit: ObjectId) -> ObjectId | None:
+        """Return a commit's tree, or None if there is no such commit."""
+        ...
+
+    def replay(self, handoff: Handoff, patch: memoryview) -> Replay:
+        """Apply a patch to the base tree in a temporary index and look at what comes out."""
+        ...
+
+
+class ApplyingRepository(TargetRepository, Protocol):
+    """The Enforcer's side with write access to refs of its own clone."""
+
+    def commit(self, commit: NewCommit) -> ObjectId:
+        """Make a commit in lanectl's own GIT_DIR; the repository is not touched."""
+        ...
+
+    def publish(self, branch: str, new: ObjectId, old: ObjectId | None, since: ObjectId) -> None:
+        """Bring a commit into the repository and move the branch from `old` (None: create).
+
+        Raises ConflictError if the branch is not at `old`, is checked out, or cannot be made.
+        """
+        ...
+
+    def commits_since(self, head: ObjectId, base: ObjectId) -> Sequence[CommitFacts]:
+        """Return the commits from `head` back to `base`, first parents only, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRecord:
+    """What a consumed handoff became."""
+
+    bundle: Digest
+    commit: ObjectId
+    branch: str
+
+
+class EnforcerStore(Protocol):
+    """The Enforcer's own state folder, one per repository."""
+
+    def last_tip(self) -> ObjectId | None:
+        """Return the target's tip that was seen last."""
+        ...
+
+    def record_tip(self, tip: ObjectId) -> None:
+        """Remember the target's tip."""
+        ...
+
+    def keep(self, digest: Digest, artifact: bytes, signature: bytes) -> None:
+        """Keep a copy of an accepted bundle by its digest."""
+        ...
+
+    def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:
+        """Return what this handoff became, if it was applied."""
+        ...
+
+    def record_applied(self, base: ObjectId, result_tree: ObjectId, record: AppliedRecord) -> None:
+        """Remember that a handoff was consumed."""
+        ...

@@ -1,0 +1,241 @@
+"""A report in its three forms: valid, complete, and safe to show whatever the bundle says."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from lanectl.checks import RULES
+from lanectl.formats import report as formats
+from lanectl.formats import statement
+from lanectl.model.change import FileChange
+from lanectl.model.names import Digest, ObjectId, RepositoryId
+from lanectl.model.report import Finding, Step, StepState, TrustSource, VerificationReport
+from tests.assets import make_bundles
+from tests.assets.bundles.workshop.bundle import Plan, make
+from tests.checks.enforcer import Enforcer
+
+FUZZ = settings(max_examples=50, deadline=None)
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "docs/schemas/report.schema.json").read_text(encoding="utf-8")
+)
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+HOSTILE = st.text(max_size=40) | st.sampled_from(
+    [
+        "\x1b]0;x\x07", "\u202eabc", "a\r\n::error::b", "100%0A::warning::x", "\ud800", "\udcff",
+        "\u2028", "\x9b31m", "a\u200b", "\U000e0041", "::set-output name=x::y", "]]>", "\0",
+    ]
+)  # fmt: skip
+IDS = st.text("0123456789abcdef", min_size=40, max_size=40).map(ObjectId)
+FINDINGS = st.builds(
+    Finding, st.sampled_from(list(RULES.values())), where=HOSTILE, got=HOSTILE, expected=HOSTILE
+)
+CHANGES = st.builds(
+    FileChange, path=st.binary(min_size=1, max_size=30), old_mode=st.sampled_from(["000000", "100644"]),
+    new_mode=st.sampled_from(["000000", "100755", "120000"]), old_id=IDS, new_id=IDS, target=st.none(),
+)  # fmt: skip
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> VerificationReport:
+    steps = tuple(
+        Step(n + 1, f"step {n}", draw(st.sampled_from(StepState)), tuple(draw(st.lists(FINDINGS, max_size=2))))
+        for n in range(12)
+    )  # fmt: skip
+    source = TrustSource(
+        draw(HOSTILE), Digest("0" * 64), RepositoryId("a.test/b"), draw(HOSTILE), ObjectId("1" * 40)
+    )
+    return VerificationReport(
+        digest=Digest("a" * 64), steps=steps, trust=draw(st.none() | st.just(source)),
+        untrusted_because=draw(HOSTILE), bundle=None, statement=draw(st.none() | st.just(STATEMENT)),
+        signer=None, files=tuple(draw(st.lists(CHANGES, max_size=3))),
+    )  # fmt: skip
+
+
+def _statement() -> Any:
+    found: list[bytes] = []
+
+    def step(predicate: Any) -> None:
+        predicate["invocation"]["parameters"]["title"] = "\u001b[31m\u202e"
+
+    make(Plan(predicate=step, payload=found.append))
+    return statement.read(found[0])
+
+
+STATEMENT = _statement()
+
+
+def is_safe(text: str) -> bool:
+    """Whether no character moves, hides or reorders anything, or cannot be encoded."""
+    return not any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in text)
+
+
+def texts(value: Any) -> list[str]:
+    """Return every text of plain data, keys too."""
+    if isinstance(value, dict):
+        return [t for k, v in value.items() for t in (k, *texts(v))]
+    if isinstance(value, list):
+        return [t for v in value for t in texts(v)]
+    return [value] if isinstance(value, str) else []
+
+
+# JSON ---------------------------------------------------------------------------------------------
+
+
+def test_the_schema_itself_is_strict_and_explains_itself() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+    def check(node: Any) -> None:
+        if isinstance(node, list):
+            for item in node:
+                check(item)
+        if not isinstance(node, dict):
+            return
+        if node.get("type") == "object":
+            assert node["additionalProperties"] is False
+            assert sorted(node["required"]) == sorted(node["properties"])
+            for name, field in node["properties"].items():
+                assert "description" in field, name
+        for item in node.values():
+            check(item)
+
+    check(SCHEMA)
+    assert SCHEMA["$id"] == formats.SCHEMA == SCHEMA["properties"]["schema"]["const"]
+
+
+@pytest.fixture(scope="module")
+def enforcer(tmp_path_factory: pytest.TempPathFactory) -> Enforcer:
+    return Enforcer(tmp_path_factory.mktemp("enforcer") / "root")
+
+
+REAL = [
+    "good/every-kind-of-change", "good/with-rollback", "envelope/missing", "archive/traversal",
+    "gzip/bomb", "members/outer-extra-hostile-name", "paths/escape", "paths/newline",
+    "paths/link-escape", "signature/revoked-key", "text/title-escape", "replay/other-context",
+    "handoff/expired",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_real_report_is_valid_and_says_what_was_found(
+    name: str, trusted: bool, enforcer: Enforcer
+) -> None:
+    plans = {d.name: d.plan for d in make_bundles.defects()}
+    plan = plans[name]
+    report = enforcer.verify(make(plan), enforcer.trust() if trusted else None)
+    document = formats.to_json(report)
+    assert json.loads(json.dumps(document)) == document
+    VALIDATOR.validate(document)
+    assert document["outcome"] == report.outcome.value
+    assert (document["trust"] is None) is not trusted
+    assert [f["rule"] for f in document["findings"]] == [f.rule.id for f in report.findings]
+    assert [r for step in document["steps"] for r in step["rules"]] == [
+        f.rule.id for f in report.findings
+    ]
+    assert len(document["files"]) == len(report.files)
+
+
+def test_the_schema_refuses_what_is_not_in_it(enforcer: Enforcer) -> None:
+    report = enforcer.verify(make(Plan()), enforcer.trust())
+    document = formats.to_json(report)
+    assert VALIDATOR.is_valid(document)
+    for broken in (
+        {**document, "extra": 1},
+        {k: v for k, v in document.items() if k != "outcome"},
+        {**document, "outcome": "good"},
+        {**document, "bundle": "a" * 64},
+        {**document, "unverified_because": "\x1b"},
+        {**document, "steps": document["steps"][:3]},
+        {**document, "signer": {**document["signer"], "role": "root"}},
+        {**document, "handoff": {**document["handoff"], "attempt": "1"}},
+    ):
+        assert not VALIDATOR.is_valid(broken)
+
+
+@FUZZ
+@given(reports())
+def test_no_hostile_text_reaches_any_form_unescaped(report: VerificationReport) -> None:
+    document = formats.to_json(report)
+    VALIDATOR.validate(document)
+    log = formats.to_sarif(report, "artifact.tar.gz")
+    for text in (*texts(document), *texts(log)):
+        assert is_safe(text), text
+    annotations = formats.to_annotations(report.findings)
+    assert all(is_safe(line) for line in annotations.split("\n"))
+
+
+# SARIF --------------------------------------------------------------------------------------------
+
+
+@FUZZ
+@given(reports())
+def test_a_sarif_log_is_whole(report: VerificationReport) -> None:
+    log = formats.to_sarif(report, "in box/artifact.tar.gz")
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert len(rules) == len(set(rules))
+    assert {f.rule.id for f in report.findings} == set(rules)
+    assert [r["ruleId"] for r in run["results"]] == [f.rule.id for f in report.findings]
+    for result in run["results"]:
+        assert result["level"] == "error"
+        assert result["message"]["text"]
+        (location,) = result["locations"]
+        place = location["physicalLocation"]
+        assert place["region"]["startLine"] == 1
+        assert place["artifactLocation"]["uri"].isascii()
+    assert run["properties"]["outcome"] == report.outcome.value
+
+
+def test_a_finding_points_at_its_path_or_else_at_the_bundle(enforcer: Enforcer) -> None:
+    plans = {d.name: d.plan for d in make_bundles.defects()}
+    trust = enforcer.trust()
+
+    def uri(name: str, artifact: str = "a b.tar.gz") -> str:
+        log = formats.to_sarif(enforcer.verify(make(plans[name]), trust), artifact)
+        place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+        return str(place["artifactLocation"]["uri"])
+
+    assert uri("paths/trust-rules") == "lanectl.toml"
+    assert unquote_to_bytes(uri("paths/newline")) == b"a\nb"
+    assert uri("envelope/missing") == "a%20b.tar.gz"
+    odd = uri("envelope/missing", "\udcff\x1b.tar.gz")  # a file name that is not UTF-8
+    assert unquote_to_bytes(odd) == b"\xff\x1b.tar.gz"
+
+
+# annotations --------------------------------------------------------------------------------------
+
+
+@FUZZ
+@given(st.lists(FINDINGS, max_size=4))
+def test_one_finding_is_one_command_and_never_two(findings: list[Finding]) -> None:
+    lines = formats.to_annotations(findings).split("\n")
+    assert lines.pop() == ""
+    assert len(lines) == len(findings)
+    for line, finding in zip(lines, findings, strict=True):
+        assert line.startswith(f"::error title={finding.rule.id}::")
+        rest = line.replace("%25", "").replace("%0D", "").replace("%0A", "")
+        assert "%" not in rest
+
+
+def test_an_annotation_reads_well() -> None:
+    rule = RULES["archive/digest"]
+    text = formats.to_annotations([Finding(rule, "a: b, 100%", "x", "y")])
+    assert text == (
+        f"::error title=archive/digest::a: b, 100%25: {rule.title} (got x, expected y). "
+        f"{rule.remedy.text}\n"
+    )
+    only = formats.to_annotations([Finding(rule, "", "", "y")])
+    assert only == f"::error title=archive/digest::{rule.title} (expected y). {rule.remedy.text}\n"
+    none = formats.to_annotations([Finding(rule, "", "", "")])
+    assert none == f"::error title=archive/digest::{rule.title}. {rule.remedy.text}\n"
