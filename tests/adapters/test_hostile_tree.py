@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lanectl import wiring
 from lanectl.adapters.git.placeholders import is_placeholder
 from lanectl.adapters.nofollow import FolderTree, open_regular
 from lanectl.errors import UnreadableError
 from lanectl.ports import ChangeRequest
+from lanectl.wiring import codex
 from tests.shapes import PROGRAM_RAN, plant, planted
 from tests.world import GIT, Ran, World, git, lanectl, snapshot, write
 
@@ -108,7 +108,7 @@ def test_no_program_of_the_work_tree_runs(world: World, mutant: Callable[[World]
     code, rule = MUTANTS[mutant]
     assert (done.code, rule in done.rules) == (code, True), done.out
     assert snapshot(world.builder) == before
-    with wiring.builder_side(str(world.builder)) as side:
+    with codex.builder_side(str(world.builder)) as side:
         side.repository.read_change(ChangeRequest("HEAD", "HEAD"))
         side.repository.subject(side.repository.read_change(ChangeRequest("HEAD")).base)
         side.repository.current_branch()

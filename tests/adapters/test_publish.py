@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lanectl import wiring
 from lanectl.errors import ConflictError, ExitCode
 from lanectl.model.names import ObjectId
 from lanectl.ports import Identity, NewCommit
+from lanectl.wiring import neutral
 from tests.adapters.test_shapes import handoff
 from tests.world import World, git, lanectl, snapshot, write
 
@@ -105,7 +105,7 @@ def test_a_branch_that_moves_in_between_is_a_conflict(world: World, held: str | 
     git(world.enforcer, "branch", BRANCH, "main")
     main, before = ObjectId(git(world.enforcer, "rev-parse", "main")), refs(world.enforcer)
     old = ObjectId(git(world.enforcer, "rev-parse", held)) if held else None
-    with wiring.enforcer_side(str(world.enforcer)) as side:
+    with neutral.enforcer_side(str(world.enforcer)) as side:
         repository = side.require_repository()
         tree = repository.commit_tree(main)
         assert tree
@@ -191,7 +191,7 @@ def test_what_fsck_refuses_is_a_finding_and_not_a_failed_apply(world: World) -> 
     git(world.builder, "add", "-A")
     tree = ObjectId(git(world.builder, "write-tree"))
     patch = git(world.builder, "diff", "--cached", "--binary", "--full-index", "--no-renames")
-    with wiring.enforcer_side(str(world.enforcer)) as side:
+    with neutral.enforcer_side(str(world.enforcer)) as side:
         repository = side.require_repository()
         base_tree = repository.commit_tree(base)
         assert base_tree

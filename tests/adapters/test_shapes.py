@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lanectl import wiring
 from lanectl.adapters.git.blob_pack import hash_blob
 from lanectl.errors import LaneError
 from lanectl.model.bundle import Handoff
 from lanectl.model.change import ChangeSet
 from lanectl.model.names import Lane, ObjectFormat, ObjectId, RepositoryId, Slug
 from lanectl.ports import ChangeRequest, Identity, NewCommit
+from lanectl.wiring import codex, neutral
 from tests.shapes import PROGRAM_RAN, SHAPES, Shape, commit, start
 from tests.world import git, snapshot, write
 
@@ -28,7 +28,7 @@ def read(work: Path, base: str | None = "HEAD", branch: str | None = None) -> Ch
     around = work.parent
     before = snapshot(around)
     try:
-        with wiring.builder_side(str(work)) as side:
+        with codex.builder_side(str(work)) as side:
             return side.repository.read_change(ChangeRequest(base, branch))
     finally:
         assert snapshot(around) == before
@@ -56,7 +56,7 @@ def replayed(change: ChangeSet, work: Path, target: Path) -> str:
         str(target),
         GIT_NO_REPLACE_OBJECTS="1",
     )
-    with wiring.enforcer_side(str(target)) as side:
+    with neutral.enforcer_side(str(target)) as side:
         repository = side.require_repository()
         replay = repository.replay(
             handoff(change.base, change.base_tree, change.result_tree), memoryview(change.patch)
@@ -183,7 +183,7 @@ def test_a_branch_is_read_without_its_work_tree(tmp_path: Path) -> None:
     )  # fmt: skip
     bare = tmp_path / "bare.git"
     git(work, "clone", "-q", "--bare", ".", str(bare))
-    with wiring.builder_side(str(bare)) as side:
+    with codex.builder_side(str(bare)) as side:
         assert side.repository.read_change(ChangeRequest(base, "topic")) == expected
         with pytest.raises(LaneError, match="no work tree"):
             side.repository.read_change(ChangeRequest(base))
@@ -238,7 +238,7 @@ def test_an_edit_of_the_same_size_is_never_missed(tmp_path: Path) -> None:
         write(work / "racy", b"A%02d\n" % number)
         git(work, "add", "racy")
         write(work / "racy", b"B%02d\n" % number)
-        with wiring.builder_side(str(work)) as side:
+        with codex.builder_side(str(work)) as side:
             change = side.repository.read_change(ChangeRequest("HEAD"))
         assert b"+B%02d\n" % number in change.patch, number
 
@@ -256,12 +256,12 @@ def test_a_forced_file_is_read_although_it_is_ignored(tmp_path: Path) -> None:
     work = start(tmp_path / "shape")
     write(work / "build/out", b"\0")
     assert read(work).files == ()
-    with wiring.builder_side(str(work)) as side:
+    with codex.builder_side(str(work)) as side:
         forced = side.repository.read_change(ChangeRequest("HEAD", None, (b"build/out",)))
         assert [f.path for f in forced.files] == [b"build/out"]
     for path, says in ((b"build", "no file"), (b"nope", "no file"), (b"lnk/x", "no file")):
         with (
-            wiring.builder_side(str(work)) as side,
+            codex.builder_side(str(work)) as side,
             pytest.raises(LaneError, match=says),
         ):
             side.repository.read_change(ChangeRequest("HEAD", None, (path,)))

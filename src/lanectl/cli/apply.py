@@ -34,14 +34,14 @@ def command(
     as_json: options.Json = False,
 ) -> int:
     """Verify a bundle and put it on its feature branch (lane: claude). Prints the commit."""
-    from lanectl import wiring
     from lanectl.flows.apply import apply
     from lanectl.flows.trust import load_trust
     from lanectl.flows.verify import verify
     from lanectl.model.report import Outcome
+    from lanectl.wiring import neutral
 
-    submission = wiring.submission(bundle, signature)
-    with wiring.enforcer_side(repo) as side, render.progress("applying"):
+    submission = neutral.submission(bundle, signature)
+    with neutral.enforcer_side(repo) as side, render.progress("applying"):
         repository = side.require_repository()
         trust = load_trust(side.operator_file, repository, side.store)
         report = verify(

@@ -54,7 +54,7 @@ def command(
     as_json: options.Json = False,
 ) -> int:
     """Register keys in lanectl.toml and the keyring (a person with write access), or pin the target."""
-    from lanectl import wiring
+    from lanectl.wiring import setup
 
     if enforcer:
         if repo_url is None:
@@ -67,13 +67,13 @@ def command(
                     ),
                 ),
             )
-        planned = wiring.plan_operator(
+        planned = setup.plan_operator(
             url=repo_url, branch=branch, ref=ref, repin=repin, write=not dry_run
         )
         _show((planned,), as_json=as_json, dry_run=dry_run, next_step=None)
         return 0
     keys = [(builder_key, "builder", builder), (enforcer_key, "enforcer", enforcer_name)]
-    plan = wiring.plan_trust(repo_url or ".", keys, repository, valid_days, write=not dry_run)
+    plan = setup.plan_trust(repo_url or ".", keys, repository, valid_days, write=not dry_run)
     _show(plan, as_json=as_json, dry_run=dry_run, next_step=Remedy(
         "Commit these files on the target branch through an ordinary review.",
         ("git", "add", "--", *(p.path for p in plan)),

@@ -22,13 +22,13 @@ def command(
     as_json: options.Json = False,
 ) -> int:
     """Show what a bundle says of itself, unjudged (any lane)."""
-    from lanectl import wiring
     from lanectl.flows.inspect import inspect
     from lanectl.model.bundle import PATCH
     from lanectl.model.display import display_lines
+    from lanectl.wiring import common, neutral
 
-    found = inspect(wiring.submission(bundle, signature), limit=wiring.limits().inflated)
-    place = wiring.place_in_history(repo, found.statement.handoff.base)
+    found = inspect(neutral.submission(bundle, signature), limit=common.limits().inflated)
+    place = neutral.place_in_history(repo, found.statement.handoff.base)
     if as_json:
         render.document(_document(found, place))
     else:

@@ -28,10 +28,10 @@ def new(
     as_json: options.Json = False,
 ) -> int:
     """Make a key (0600, never overwritten) and print its public part."""
-    from lanectl import wiring
+    from lanectl.wiring import common, setup
 
-    path = out or wiring.default_key_path(role)
-    public = wiring.create_key(path, algorithm)
+    path = out or common.default_key_path(role)
+    public = setup.create_key(path, algorithm)
     if as_json:
         render.document(
             {"id": public.id, "role": role.value, "algorithm": algorithm.value, "private": path,

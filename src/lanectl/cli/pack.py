@@ -67,13 +67,13 @@ def command(
     as_json: options.Json = False,
 ) -> int:
     """Turn a change into a bundle (lane: codex). Prints the bundle's path."""
-    from lanectl import wiring
     from lanectl.flows import pack as flow
     from lanectl.ports import ChangeRequest
+    from lanectl.wiring import codex, common
 
-    signer = None if unsigned else wiring.builder_signer(key)
-    message = wiring.read_file(message_file, limit=1 << 20) if message_file else b""
-    with wiring.builder_side(repo, output=output) as side, render.progress("packing"):
+    signer = None if unsigned else codex.builder_signer(key)
+    message = common.read_file(message_file, limit=1 << 20) if message_file else b""
+    with codex.builder_side(repo, output=output) as side, render.progress("packing"):
         forced = tuple(side.repository.path_of(p) for p in force_include or ())
         request = flow.PackRequest(
             change=ChangeRequest(base, branch, forced), slug=slug, title=title,

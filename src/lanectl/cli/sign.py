@@ -12,14 +12,14 @@ def command(
     as_json: options.Json = False,
 ) -> int:
     """Sign a packed bundle, outside the sandbox (lane: codex). Prints the signature's path."""
-    from lanectl import wiring
     from lanectl.flows.sign import sign
     from lanectl.model.settings import Limits
+    from lanectl.wiring import codex, common
 
-    signer = wiring.builder_signer(key)
-    artifact, draft = wiring.unsigned_bundle(bundle)
-    signed = sign(artifact, draft, signer=signer, system=wiring.system(), limit=Limits().inflated)
-    path = wiring.write_signature(bundle, signed.signature, signature)
+    signer = codex.builder_signer(key)
+    artifact, draft = codex.unsigned_bundle(bundle)
+    signed = sign(artifact, draft, signer=signer, system=common.system(), limit=Limits().inflated)
+    path = codex.write_signature(bundle, signed.signature, signature)
     if as_json:
         render.document({"path": path, "bundle": f"sha256:{signed.digest}", "key": signed.key})
     else:

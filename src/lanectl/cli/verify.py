@@ -38,13 +38,13 @@ def command(
     as_json: options.Json = False,
 ) -> int:
     """Judge a bundle by the target branch's trust and rules (any lane). Changes nothing."""
-    from lanectl import wiring
     from lanectl.flows.trust import try_trust
     from lanectl.flows.verify import verify
+    from lanectl.wiring import neutral
 
-    submission = wiring.submission(bundle, signature, operator)
+    submission = neutral.submission(bundle, signature, operator)
     with (
-        wiring.enforcer_side(repo, operator=operator, need_repository=False) as side,
+        neutral.enforcer_side(repo, operator=operator, need_repository=False) as side,
         render.progress("verifying"),
     ):
         trust, why = try_trust(side.operator_file, side.repository, side.store, side.absent)

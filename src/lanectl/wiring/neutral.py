@@ -1,0 +1,92 @@
+"""What reads and judges in any lane: the target's clone and a bundle's files."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lanectl.adapters.system import RealSystem, environment
+from lanectl.model.settings import Limits
+from lanectl.wiring.common import limits, open_git, operator_file, pinned_by, store_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lanectl.adapters.git.history import PlaceInHistory
+    from lanectl.adapters.git.target import GitTargetRepository
+    from lanectl.adapters.store import FolderStore
+    from lanectl.errors import LaneError
+    from lanectl.flows.trust import OperatorFile
+    from lanectl.flows.verify import Submission
+    from lanectl.model.names import ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class EnforcerSide:
+    """What the Enforcer's commands work with; `repository` is None outside of any."""
+
+    repository: GitTargetRepository | None
+    store: FolderStore
+    operator_file: OperatorFile
+    system: RealSystem
+    absent: LaneError | None = None
+    """Why there is no repository."""
+
+    def require_repository(self) -> GitTargetRepository:
+        """Return the repository of a side that was made with one."""
+        if self.repository is None:
+            raise ValueError("this side was made without a repository")
+        return self.repository
+
+
+@contextlib.contextmanager
+def enforcer_side(
+    start: str, *, operator: str | None = None, need_repository: bool = True
+) -> Iterator[EnforcerSide]:
+    """Yield the Enforcer's side; `operator` names another operator file (verify and inspect only)."""
+    from lanectl.adapters.git.target import GitTargetRepository
+    from lanectl.errors import UnreadableError
+
+    file = operator_file(operator)
+    pinned = pinned_by(file)
+    limits = pinned.limits if pinned else Limits()
+    store = store_of(pinned)
+    with contextlib.ExitStack() as stack:
+        repository = absent = None
+        try:
+            git, found, scratch = stack.enter_context(open_git(start, limits))
+            repository = GitTargetRepository(git, found, scratch, environment())
+        except UnreadableError as error:
+            if need_repository:
+                raise
+            absent = error
+        yield EnforcerSide(repository, store, file, RealSystem(), absent)
+
+
+def submission(path: str, signature: str | None, operator: str | None = None) -> Submission:
+    """Return a bundle's files, read once."""
+    from lanectl.adapters import files
+    from lanectl.flows.verify import Submission
+    from lanectl.formats.envelope import FILE_LIMIT
+    from lanectl.model.bundle import SIGNATURE_SUFFIX
+
+    # Compressed bytes can be a little more than what they inflate to.
+    artifact = files.read(path, limit=limits(operator).inflated + (1 << 20))
+    if signature is not None:
+        return Submission(artifact, files.read(signature, limit=FILE_LIMIT))
+    return Submission(artifact, files.read_optional(path + SIGNATURE_SUFFIX, limit=FILE_LIMIT))
+
+
+def place_in_history(start: str, base: ObjectId) -> PlaceInHistory | None:
+    """Return where a bundle's base stands in the repository at `start`, for people."""
+    from lanectl.adapters.git.history import place_in_history as look
+
+    with enforcer_side(start, need_repository=False) as side:
+        repository = side.repository
+        if repository is None:
+            return None
+        head = repository.find_commit("HEAD")
+        return look(
+            repository.objects.git_dir, repository.git.program, base, head.id if head else None
+        )
