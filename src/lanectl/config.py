@@ -10,6 +10,7 @@ import tomllib
 from typing import Any
 
 from lanectl.errors import Remedy, UnreadableError
+from lanectl.model.address import Address
 from lanectl.model.names import ObjectId, RepositoryId
 from lanectl.model.settings import DEFAULT_MIGRATIONS, RULES_PATH, Limits, Operator, Rules
 
@@ -24,9 +25,12 @@ def parse_rules(data: bytes) -> Rules:
     migrations = table.section("migrations")
     paths = migrations.texts("paths", DEFAULT_MIGRATIONS)
     migrations.end()
+    pull_requests = table.section("pull_requests")
+    required = pull_requests.flag("require_handoff", default=False)
+    pull_requests.end()
     table.end()
     try:
-        return Rules(RepositoryId(identifier) if identifier else None, paths)
+        return Rules(RepositoryId(identifier) if identifier else None, paths, required)
     except ValueError as error:
         raise _bad(RULES_PATH, "repository.id", str(error)) from error
 
@@ -47,14 +51,20 @@ def parse_operator(data: bytes, path: str) -> Operator:
         git_memory=limits.number("git_memory_mib", default.git_memory >> 20, 64, 1 << 20) << 20,
     )
     limits.end()
+    forge = table.section("forge")
+    api = forge.text("api", "").rstrip("/")
+    forge.end()
     table.end()
     if not ref.startswith("refs/"):
         raise _bad(path, "target.ref", "is not a full ref name such as refs/remotes/origin/main")
     try:
-        operator = Operator(url, branch, ref, ObjectId(pinned), settings)
+        operator = Operator(url, branch, ref, ObjectId(pinned), settings, api)
         RepositoryId(operator.repository)
+        Address.parse(url)
     except ValueError as error:
         raise _bad(path, "target", str(error)) from error
+    if api and not _is_safe(api):
+        raise _bad(path, "forge.api", "must be https, or http on this machine")
     return operator
 
 
@@ -77,6 +87,7 @@ paths = [{", ".join(f'"{p}"' for p in DEFAULT_MIGRATIONS)}]
 def render_operator(operator: Operator) -> str:
     """Return the `enforcer.toml` that `init --enforcer` writes."""
     url, branch, ref = (_quote(text) for text in (operator.url, operator.branch, operator.ref))
+    forge = f"\n[forge]\napi = {_quote(operator.api)}\n" if operator.api else ""
     return f"""\
 # Pins of the Enforcer; belongs to the operator and lies outside every repository.
 # All keys: docs/configuration.md of lanectl.
@@ -93,7 +104,14 @@ pinned = "{operator.pinned}"
 inflated_mib = {operator.limits.inflated >> 20}
 git_seconds = {operator.limits.git_seconds}
 git_memory_mib = {operator.limits.git_memory >> 20}
-"""
+{forge}"""
+
+
+def _is_safe(api: str) -> bool:
+    try:
+        return Address.parse(api).may_carry_token
+    except ValueError:
+        return False
 
 
 def _quote(text: str) -> str:
@@ -140,6 +158,9 @@ class _Table:
         if not low <= value <= high:
             raise _bad(self.path, self._at(key), f"must lie between {low} and {high}")
         return value
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        return bool(self._take(key, default, bool))
 
     def end(self) -> None:
         if self.values:

@@ -34,7 +34,7 @@ _MEANINGS = {
     ExitCode.OK: "done, or judged good",
     ExitCode.FINDINGS: "judged, and bad (findings)",
     ExitCode.USAGE: "wrong usage",
-    ExitCode.UNJUDGED: "could not judge (no trust, unreadable, unreachable target)",
+    ExitCode.UNJUDGED: "could not judge or act (no trust, unreadable, access refused)",
     ExitCode.HELD: "held: waits for an approval",
     ExitCode.CONFLICT: "conflict (the change no longer merges, branch taken)",
     ExitCode.LANE: "lane violation",
@@ -85,3 +85,13 @@ class ConflictError(LaneError):
     """The repository holds something that this handoff must not replace."""
 
     exit_code = ExitCode.CONFLICT
+
+
+class RefusedError(LaneError):
+    """An outside system answered, and refuses: a bad token, a missing scope, nothing there."""
+
+
+class UnavailableError(LaneError):
+    """An outside system does not answer, or not now; the same command may succeed later."""
+
+    exit_code = ExitCode.UNAVAILABLE

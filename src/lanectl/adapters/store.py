@@ -1,7 +1,7 @@
 """The Enforcer's own folders: the operator file, and the state of one repository.
 
-State: `$XDG_STATE_HOME/lanectl/<repository id, percent-encoded>/` with `tip`, `applied/` and
-`bundles/<sha256>/`, all 0700 and written by rename.
+State: `$XDG_STATE_HOME/lanectl/<repository id, percent-encoded>/` with `tip`, `applied/`,
+`bundles/<sha256>/`, `conflicts/` and `journal/`; all but the journals written by rename.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from lanectl.adapters import files
+from lanectl.adapters.journal import open_journal
 from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
 from lanectl.model.display import display
@@ -23,6 +24,7 @@ from lanectl.ports import AppliedRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lanectl.adapters.journal import FileJournal
     from lanectl.model.names import RepositoryId
 
 SYSTEM_OPERATOR_FILE: Final = "/etc/lanectl/enforcer.toml"
@@ -94,6 +96,16 @@ class FolderStore:
         """Remember that a handoff was consumed."""
         value = {"bundle": record.bundle, "commit": record.commit, "branch": record.branch}
         self._write(_key(base, result_tree), json.dumps(value, sort_keys=True).encode() + b"\n")
+
+    def journal(self, digest: Digest) -> contextlib.AbstractContextManager[FileJournal]:
+        """Return the journal of a bundle's steps, to be held while acting."""
+        return open_journal(self.folder / "journal" / f"{digest}.jsonl")
+
+    def put_packet(self, digest: Digest, packet: bytes) -> str:
+        """Write what the Builder needs after a conflict; return its path."""
+        name = f"conflicts/{digest}.json"
+        self._write(name, packet)
+        return str(self.folder / name)
 
     def _write(self, name: str, data: bytes) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

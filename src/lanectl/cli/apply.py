@@ -8,9 +8,12 @@ import typer
 
 from lanectl.cli import options, render
 from lanectl.cli import verify as verification
+from lanectl.errors import UsageError
+from lanectl.model.display import display
 
 if TYPE_CHECKING:
     from lanectl.flows.apply import Applied
+    from lanectl.flows.publish import Published
     from lanectl.model.report import VerificationReport
 
 _SAID = {
@@ -23,6 +26,14 @@ _SAID = {
 
 def command(
     bundle: options.BundleFile,
+    pr: Annotated[
+        bool, typer.Option("--pr", help="Push the branch and open its pull request, too.")
+    ] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="With --pr: open it as a draft.")] = False,
+    reviewer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="With --pr: ask for a review (ORG/TEAM for a team)."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Verify and plan; change nothing.")
     ] = False,
@@ -34,27 +45,22 @@ def command(
     as_json: options.Json = False,
 ) -> int:
     """Verify a bundle and put it on its feature branch (lane: claude). Prints the commit."""
-    from lanectl.flows.apply import apply
-    from lanectl.flows.trust import load_trust
-    from lanectl.flows.verify import verify
-    from lanectl.model.report import Outcome
-    from lanectl.wiring import neutral
+    from lanectl.flows.publish import Wishes
+    from lanectl.flows.submit import submit
+    from lanectl.wiring import claude, neutral
 
+    if (draft or reviewer) and not pr:
+        raise UsageError("--draft and --reviewer need --pr")
     submission = neutral.submission(bundle, signature)
-    with neutral.enforcer_side(repo) as side, render.progress("applying"):
-        repository = side.require_repository()
-        trust = load_trust(side.operator_file, repository, side.store)
-        report = verify(
-            submission, trust=trust, untrusted=None, repository=repository, system=side.system
+    wishes = Wishes(draft, tuple(reviewer or ())) if pr else None
+    with claude.enforcer_side(repo) as side, render.progress("applying"):
+        result = submit(
+            claude.enforcer(side), submission, wishes=wishes, sign=gpg_sign, dry_run=dry_run
         )
-        if report.outcome is not Outcome.ACCEPTED:
-            _refuse(report, as_json=as_json)
-            return verification.exit_code(report)
-        applied = apply(
-            report.accept(), submission, trust=trust, repository=repository, store=side.store,
-            system=side.system, sign=gpg_sign, dry_run=dry_run,
-        )  # fmt: skip
-    _show(applied, as_json=as_json)
+    if result.applied is None:
+        _refuse(result.report, as_json=as_json)
+        return verification.exit_code(result.report)
+    _show(result.applied, result.published, as_json=as_json)
     return 0
 
 
@@ -67,18 +73,24 @@ def _refuse(report: VerificationReport, *, as_json: bool) -> None:
     render.findings(report.findings)
 
 
-def _show(applied: Applied, *, as_json: bool) -> None:
+def _show(applied: Applied, published: Published | None, *, as_json: bool) -> None:
     if as_json:
+        pull_request = {"number": published.number, "url": published.url} if published else None
         render.document(
             {
                 "state": applied.state.value,
                 "branch": applied.branch,
                 "commit": applied.commit,
                 "bundle": f"sha256:{applied.bundle}",
+                "pull_request": pull_request,
             }
         )
         return
     if applied.commit is not None:
         render.data(applied.commit)
+    if published:
+        render.data(display(published.url))
     render.talk(f"{_SAID[applied.state.value]} {applied.branch}")
     render.talk(f"  bundle   sha256:{applied.bundle}")
+    if published:
+        render.talk(f"  {published.state} pull request {published.number}")

@@ -47,6 +47,12 @@ def command(
             help="With --enforcer: where this clone keeps it. [default: found by the URL]"
         ),
     ] = None,
+    api: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="With --enforcer: the forge's API. [default: found by the host]"
+        ),
+    ] = None,
     repin: Annotated[
         bool, typer.Option("--repin", help="With --enforcer: replace what is pinned.")
     ] = False,
@@ -68,7 +74,7 @@ def command(
                 ),
             )
         planned = setup.plan_operator(
-            url=repo_url, branch=branch, ref=ref, repin=repin, write=not dry_run
+            url=repo_url, branch=branch, ref=ref, api=api, repin=repin, write=not dry_run
         )
         _show((planned,), as_json=as_json, dry_run=dry_run, next_step=None)
         return 0

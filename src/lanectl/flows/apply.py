@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from lanectl.errors import ConflictError, Remedy, UntrustedError
 from lanectl.flows.trust import REGISTER
+from lanectl.formats import conflict
+from lanectl.model.display import display, display_path
 from lanectl.model.handoff import APPLIED, commit_message, feature_branch, parse_message
 from lanectl.model.trust import Key, Role
 from lanectl.ports import AppliedRecord, Identity, NewCommit
@@ -47,9 +49,9 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the commit goes: the branch's present head (None: no branch) and the new parents."""
+    """Where the commit goes: the local branch (None: there is none), and the new parents."""
 
-    head: ObjectId | None
+    local: ObjectId | None
     parents: tuple[ObjectId, ...]
 
 
@@ -61,49 +63,91 @@ def apply(
     repository: ApplyingRepository,
     store: EnforcerStore,
     system: System,
+    remote_head: ObjectId | None = None,
     sign: bool = False,
     dry_run: bool = False,
 ) -> Applied:
     """Put a verified bundle on its feature branch, once.
 
-    Raises ConflictError if the branch is something else, UntrustedError without an Enforcer key in
-    the keyring. After any error the repository is as before.
+    `remote_head` is where the remote has that branch. Raises ConflictError if the branch is
+    something else or the change no longer merges, UntrustedError without an Enforcer key in the
+    keyring. After any error the repository is as before.
     """
     handoff, digest = verified.statement.handoff, verified.bundle.digest
     branch = feature_branch(handoff.slug)
     former = store.applied(handoff.base, handoff.result_tree)
     if former is not None:
         return Applied(ApplyState.FOUND, former.branch, former.bundle, former.commit)
-    found, place = _look(verified, repository, branch)
+    found, place = _look(verified, repository, branch, remote_head)
     if found is not None:
+        if place.local != remote_head is not None:
+            repository.publish(branch, remote_head, place.local, handoff.base)
         store.record_applied(
             handoff.base, handoff.result_tree, AppliedRecord(digest, found, branch)
         )
         return Applied(ApplyState.FOUND, branch, digest, found)
-    enforcer = _enforcer(trust, system.now())
+    enforcer = enforcer_key(trust, system.now())
+    commit = repository.commit(_commit(verified, place, enforcer, sign=sign and not dry_run))
+    refuse_conflict(verified, commit, trust=trust, repository=repository, store=store)
     if dry_run:
         return Applied(ApplyState.PLANNED, branch, digest, None)
     store.keep(digest, submission.artifact, submission.signature or b"")
-    commit = repository.commit(_commit(verified, place, enforcer, system.now(), sign=sign))
-    repository.publish(branch, commit, place.head, handoff.base)
+    repository.publish(branch, commit, place.local, handoff.base)
     store.record_applied(handoff.base, handoff.result_tree, AppliedRecord(digest, commit, branch))
     store.record_tip(trust.source.tip)
-    state = ApplyState.CREATED if place.head is None else ApplyState.SUPERSEDED
+    state = ApplyState.SUPERSEDED if handoff.base not in place.parents[:1] else ApplyState.CREATED
     return Applied(state, branch, digest, commit)
 
 
+def refuse_conflict(
+    verified: VerifiedBundle,
+    commit: ObjectId,
+    *,
+    trust: Trust,
+    repository: ApplyingRepository,
+    store: EnforcerStore,
+) -> None:
+    """Raise ConflictError, and leave a packet for the Builder, if the target has moved too far."""
+    tip, handoff = trust.source.tip, verified.statement.handoff
+    if tip == handoff.base:
+        return
+    merged = repository.trial_merge(tip, commit)
+    if not merged.conflicts:
+        return
+    sides = [s for c in merged.conflicts for s in (c.base, c.ours, c.theirs) if s]
+    blobs = repository.objects.blobs((blob for _, blob in sides), limit=conflict.SIDE_LIMIT)
+    packet = conflict.write(verified, trust.source, merged.conflicts, blobs)
+    path = store.put_packet(verified.bundle.digest, packet)
+    paths = ", ".join(display_path(c.path) for c in merged.conflicts[:3])
+    raise ConflictError(
+        f"the change no longer merges into {display(trust.operator.branch)}: {paths}",
+        why=f"files in conflict: {len(merged.conflicts)}; nothing was pushed",
+        remedies=(
+            Remedy(f"Give the Builder {display(path)}: both sides of every file, and what to do."),
+            *(
+                Remedy("In the Builder's clone:", c)
+                for c in conflict.commands(handoff, trust.operator.branch, tip)
+            ),
+        ),
+    )
+
+
 def _look(
-    verified: VerifiedBundle, repository: ApplyingRepository, branch: str
+    verified: VerifiedBundle,
+    repository: ApplyingRepository,
+    branch: str,
+    remote_head: ObjectId | None,
 ) -> tuple[ObjectId | None, _Place]:
     """Return this bundle's commit if the branch has it, else where a new one goes."""
     handoff = verified.statement.handoff
-    head = repository.resolve(f"refs/heads/{branch}")
+    local = repository.resolve(f"refs/heads/{branch}")
+    head = _newer(repository, branch, local, remote_head)
     if head is None:
         return None, _Place(None, (handoff.base,))
     line = repository.commits_since(head, handoff.base)
     for commit in line:
         if _marked(commit) == verified.bundle.digest and commit.tree == handoff.result_tree:
-            return commit.id, _Place(head, ())
+            return commit.id, _Place(local, ())
     circumstances = verified.statement.circumstances
     supersedes = circumstances.supersedes if circumstances else None
     if not line or supersedes is None or _marked(line[0]) != supersedes:
@@ -120,7 +164,26 @@ def _look(
             ),
         )
     moved = () if repository.is_ancestor(handoff.base, head) else (handoff.base,)
-    return None, _Place(head, (head, *moved))
+    return None, _Place(local, (head, *moved))
+
+
+def _newer(
+    repository: ApplyingRepository, branch: str, local: ObjectId | None, remote: ObjectId | None
+) -> ObjectId | None:
+    """Return the head that holds the other. Raises ConflictError if neither does."""
+    if local is None or remote is None or local == remote:
+        return local or remote
+    if repository.is_ancestor(local, remote):
+        return remote
+    if repository.is_ancestor(remote, local):
+        return local
+    raise ConflictError(
+        f"branch {branch} here and on the remote went different ways",
+        why=f"here {local}, there {remote}",
+        remedies=(
+            Remedy("Look at both; keep what is on the remote.", ("git", "branch", "-D", branch)),
+        ),
+    )
 
 
 def _marked(commit: CommitFacts) -> Digest | None:
@@ -129,24 +192,22 @@ def _marked(commit: CommitFacts) -> Digest | None:
     return marker.trailers.bundle if marker and marker.kind == APPLIED else None
 
 
-def _commit(
-    verified: VerifiedBundle, place: _Place, enforcer: Key, now: datetime, *, sign: bool
-) -> NewCommit:
+def _commit(verified: VerifiedBundle, place: _Place, enforcer: Key, *, sign: bool) -> NewCommit:
+    """Return the commit to make. Its times are the bundle's: every Enforcer makes the same one."""
     handoff, signer = verified.statement.handoff, verified.signer
-    circumstances = verified.statement.circumstances
-    issued = circumstances.issued if circumstances else now
+    issued = verified.circumstances.issued
     name = f"key:sha256:{signer.public.id}"
     return NewCommit(
         tree=handoff.result_tree,
         parents=place.parents,
         message=commit_message(APPLIED, handoff, verified.bundle.digest, name),
         author=Identity(signer.name, signer.email, issued),
-        committer=Identity(enforcer.name, enforcer.email, now),
+        committer=Identity(enforcer.name, enforcer.email, issued),
         sign=sign,
     )
 
 
-def _enforcer(trust: Trust, now: datetime) -> Key:
+def enforcer_key(trust: Trust, now: datetime) -> Key:
     """Return the newest Enforcer key that is good now: it names the committer."""
     good = [
         k for k in trust.keyring.in_role(Role.ENFORCER)

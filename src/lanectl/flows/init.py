@@ -138,7 +138,14 @@ def plan_trust(
 
 
 def plan_operator(
-    file: OperatorFile, target: TargetRepository, *, url: str, branch: str, ref: str, repin: bool
+    file: OperatorFile,
+    target: TargetRepository,
+    *,
+    url: str,
+    branch: str,
+    ref: str,
+    api: str | None,
+    repin: bool,
 ) -> tuple[PlannedFile, Operator]:
     """Return the operator file that pins the branch at its present tip.
 
@@ -152,11 +159,12 @@ def plan_operator(
             remedies=(Remedy("Fetch it.", ("git", "fetch", "origin", branch)),),
         )
     _identify(url)
-    wanted = Operator(url, branch, ref, tip, Limits())
+    wanted = Operator(url, branch, ref, tip, Limits(), api or "")
     before = file.data
     if before is not None:
         present = parse_operator(before, file.path)
         same = (present.url, present.branch, present.ref) == (url, branch, ref)
+        same = same and api in {None, present.api}
         if same and not repin:
             return PlannedFile(file.path, before, before), present
         if not same and not repin:
@@ -168,7 +176,7 @@ def plan_operator(
                     ),
                 ),
             )
-        wanted = replace(wanted, limits=present.limits)
+        wanted = replace(wanted, limits=present.limits, api=present.api if api is None else api)
     return PlannedFile(file.path, before, render_operator(wanted).encode()), wanted
 
 

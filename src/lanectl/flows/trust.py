@@ -48,14 +48,20 @@ def read_operator(file: OperatorFile) -> Operator:
     return parse_operator(file.data, file.path)
 
 
-def load_trust(file: OperatorFile, repository: TargetRepository, store: EnforcerStore) -> Trust:
-    """Return rules and keyring of the target's tip.
+def load_trust(
+    file: OperatorFile,
+    repository: TargetRepository,
+    store: EnforcerStore,
+    *,
+    tip: ObjectId | None = None,
+) -> Trust:
+    """Return rules and keyring of the target's tip: a fetched one, or where the clone has it.
 
     Raises UntrustedError: no pins, no such branch here, a tip that does not descend from the last
     one seen, no rules or keyring at the tip. Every one says how to go on.
     """
     operator = read_operator(file)
-    tip = repository.resolve(operator.ref)
+    tip = tip or repository.resolve(operator.ref)
     if tip is None:
         raise UntrustedError(
             f"the target branch is not here: {display(operator.ref)}",

@@ -53,6 +53,24 @@ class CommitFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """A path that two sides changed differently: mode and blob of base, ours and theirs."""
+
+    path: bytes
+    base: tuple[str, ObjectId] | None
+    ours: tuple[str, ObjectId] | None
+    theirs: tuple[str, ObjectId] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A three-way merge: its tree, which holds conflict markers where there are conflicts."""
+
+    tree: ObjectId
+    conflicts: tuple[Conflict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """What the target's tip and the operator say: whom to believe and what to demand."""
 

@@ -34,6 +34,11 @@ def feature_branch(slug: Slug) -> str:
     return f"feature/{slug}"
 
 
+def bundle_ref(digest: Digest) -> str:
+    """Return the ref of the target's repository that a bundle is published at."""
+    return f"refs/lanectl/{digest}"
+
+
 def title_problem(title: str) -> str:
     """Return why a title cannot stand in a marker's line, or an empty string."""
     if not title.strip() or title != title.strip():

@@ -10,7 +10,7 @@ from lanectl.errors import ExitCode, LaneError
 
 if TYPE_CHECKING:
     from lanectl.errors import Remedy
-    from lanectl.model.bundle import Bundle, Statement
+    from lanectl.model.bundle import Bundle, Circumstances, Statement
     from lanectl.model.change import FileChange
     from lanectl.model.names import Digest, ObjectId
     from lanectl.model.trust import Key
@@ -151,6 +151,13 @@ class VerifiedBundle:
     statement: Statement
     signer: Key
     seal: object = field(repr=False)
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What the signed statement says of its time; every verified one does."""
+        if self.statement.circumstances is None:
+            raise ValueError("an accepted statement is the outer one")
+        return self.statement.circumstances
 
     def __post_init__(self) -> None:
         """Refuse to be made by anything but a passing report."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lanectl.model.address import Address
 from lanectl.model.names import ObjectId, RepositoryId
 
 RULES_PATH = "lanectl.toml"
@@ -16,6 +17,8 @@ class Rules:
 
     repository: RepositoryId | None = None
     migrations: tuple[str, ...] = DEFAULT_MIGRATIONS
+    require_handoff: bool = False
+    """Whether every pull request must be a handoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,25 @@ class Operator:
     ref: str
     pinned: ObjectId
     limits: Limits
+    api: str = ""
+    """The forge's API root; empty: found by the host."""
 
     @property
     def repository(self) -> RepositoryId:
         """The repository id that the pinned address stands for."""
         return RepositoryId.from_url(self.url)
+
+    @property
+    def api_root(self) -> str:
+        """The API root that belongs to the pinned address: GitHub's own, or an Enterprise host's.
+
+        Empty for an address that no forge can be told from.
+        """
+        address = Address.parse(self.url)
+        if self.api or address.scheme == "file":
+            return self.api
+        host = self.repository.partition("/")[0]
+        if host == "github.com":
+            return "https://api.github.com"
+        scheme = "http" if address.scheme == "http" else "https"
+        return f"{scheme}://{host if address.scheme != 'ssh' else host.partition(':')[0]}/api/v3"

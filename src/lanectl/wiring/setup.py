@@ -59,7 +59,7 @@ def plan_trust(
 
 
 def plan_operator(
-    *, url: str, branch: str, ref: str | None, repin: bool, write: bool
+    *, url: str, branch: str, ref: str | None, api: str | None, repin: bool, write: bool
 ) -> PlannedFile:
     """Plan, and write, the operator file that pins a branch of the clone in the current folder."""
     from lanectl.adapters import files
@@ -69,7 +69,7 @@ def plan_operator(
         repository = side.require_repository()
         found = ref or init.find_ref(repository.repository.remotes, url, branch)
         planned, operator = init.plan_operator(
-            side.operator_file, repository, url=url, branch=branch, ref=found, repin=repin
+            side.operator_file, repository, url=url, branch=branch, ref=found, api=api, repin=repin
         )
         if write and planned.changes:
             files.replace(planned.path, planned.after)

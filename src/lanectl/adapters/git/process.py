@@ -73,12 +73,13 @@ class Git:
         ok: Sequence[int] = (0,),
         complain: bool | re.Pattern[bytes] = True,
         when_slow: Callable[[], None] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> bytes:
         """Return the standard output of one git command.
 
         `extra` adds to the environment, None takes away. `complain`: anything on standard error,
         or a line of it that matches, is a failure too. `when_slow` is called once if the child
-        takes long, and may raise why. Raises GitError.
+        takes long, and may raise why. `pass_fds` are descriptors to inherit. Raises GitError.
         """
         wanted = {
             **self._environment,
@@ -96,6 +97,7 @@ class Git:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                pass_fds=pass_fds,
             )
         with process:
             try:

@@ -99,6 +99,21 @@ class GitRepository:
                 ),
             ) from error
 
+    def advance(self, ref: str, new: ObjectId, old: ObjectId | None) -> bool:
+        """Move a remote-tracking ref whose objects are here; any other kind of ref stays.
+
+        Another process may have moved it meanwhile: then it stays, too. Return whether it moved.
+        """
+        if not ref.startswith("refs/remotes/") or new == old:
+            return False
+        try:
+            self._in_repository(
+                "update-ref", "--no-deref", "-m", "lanectl fetch", ref, new, old or "0" * len(new)
+            )
+        except GitError:
+            return False
+        return True
+
     def _refuse_checked_out(self, ref: str) -> None:
         """Raise ConflictError if a work tree stands on `ref`, be it that nothing is committed there."""
         folder = ""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lanectl.adapters.git.merging import merge, revert
 from lanectl.adapters.git.process import GitError
 from lanectl.adapters.git.repository import GitRepository
 from lanectl.model.evidence import CommitFacts, Line, Replay
 from lanectl.model.names import ObjectId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lanectl.model.bundle import Handoff
+    from lanectl.model.evidence import Merge
     from lanectl.model.names import ObjectFormat
 
 
@@ -75,6 +77,32 @@ class GitTargetRepository(GitRepository):
         same = self.objects.patch(base_tree, tree) == patch
         files = self.objects.files(base_tree, tree)
         return Replay(base_tree, tree, engine, canonical=same, files=files)
+
+    def trial_merge(self, target: ObjectId, commit: ObjectId) -> Merge:
+        """Return what merging a commit into the target would give."""
+        return merge(self.objects, target, commit)
+
+    def revert(self, onto: ObjectId, before: ObjectId, after: ObjectId) -> Merge:
+        """Return the tree of `onto` without what came between two trees."""
+        return revert(self.objects, onto, before, after)
+
+    def bundle_tree(self, files: Mapping[str, bytes]) -> ObjectId:
+        """Write these files as a flat tree into the own GIT_DIR."""
+        rows = []
+        for name, data in sorted(files.items()):
+            blob = self.git.run(
+                "hash-object",
+                "-w",
+                "--no-filters",
+                "--stdin",
+                git_dir=self.objects.git_dir,
+                data=data,
+            )
+            rows.append(f"100644 blob {blob.decode('ascii').strip()}\t{name}\0")
+        made = self.git.run(
+            "mktree", "-z", git_dir=self.objects.git_dir, data="".join(rows).encode()
+        )
+        return ObjectId(made.decode("ascii").strip())
 
     def _facts(self, commit: ObjectId) -> CommitFacts:
         text = self.git.run("cat-file", "commit", commit, git_dir=self.objects.git_dir)

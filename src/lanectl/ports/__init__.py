@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from lanectl.model.bundle import Handoff
     from lanectl.model.change import ChangeSet, TreeEntry
-    from lanectl.model.evidence import CommitFacts, Line, Replay
+    from lanectl.model.evidence import CommitFacts, Line, Merge, Replay
     from lanectl.model.names import Digest, ObjectFormat, ObjectId, RepositoryId, Slug
     from lanectl.model.trust import PublicKey
 
@@ -182,6 +182,14 @@ class TargetRepository(Protocol):
         """Return a commit's tree, or None if there is no such commit."""
         ...
 
+    def trial_merge(self, target: ObjectId, commit: ObjectId) -> Merge:
+        """Return what merging a commit into the target would give."""
+        ...
+
+    def revert(self, onto: ObjectId, before: ObjectId, after: ObjectId) -> Merge:
+        """Return the tree of `onto` without what came between two trees."""
+        ...
+
     def replay(self, handoff: Handoff, patch: memoryview) -> Replay:
         """Apply a patch to the base tree in a temporary index and look at what comes out."""
         ...
@@ -199,6 +207,14 @@ class ApplyingRepository(TargetRepository, Protocol):
 
         Raises ConflictError if the branch is not at `old`, is checked out, or cannot be made.
         """
+        ...
+
+    def bundle_tree(self, files: Mapping[str, bytes]) -> ObjectId:
+        """Write these files as a flat tree into the own GIT_DIR."""
+        ...
+
+    def advance(self, ref: str, new: ObjectId, old: ObjectId | None) -> bool:
+        """Move a remote-tracking ref whose objects are here; return whether it moved."""
         ...
 
     def commits_since(self, head: ObjectId, base: ObjectId) -> Sequence[CommitFacts]:
@@ -228,6 +244,10 @@ class EnforcerStore(Protocol):
 
     def keep(self, digest: Digest, artifact: bytes, signature: bytes) -> None:
         """Keep a copy of an accepted bundle by its digest."""
+        ...
+
+    def put_packet(self, digest: Digest, packet: bytes) -> str:
+        """Write what the Builder needs after a conflict; return its path."""
         ...
 
     def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:

@@ -1,0 +1,227 @@
+"""Publish: an applied handoff becomes a remote branch and one pull request. Resumable at any step.
+
+Each step first records what it intends, then looks what is there, does what is missing, and
+records what it did. The bundle goes out before the branch, so that a check which the push starts
+finds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lanectl.errors import ConflictError, Remedy
+from lanectl.flows.apply import refuse_conflict
+from lanectl.formats import lockfiles
+from lanectl.formats.pull_request import check_output, pull_request
+from lanectl.formats.sbom_delta import component_delta
+from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.handoff import bundle_ref
+from lanectl.model.pull_request import Proposal
+from lanectl.ports import Identity, NewCommit
+from lanectl.ports.publishing import CheckRun, NewPullRequest, PullRequestState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lanectl.flows.apply import Applied
+    from lanectl.flows.verify import Submission
+    from lanectl.model.change import FileChange
+    from lanectl.model.evidence import Trust
+    from lanectl.model.names import ObjectId
+    from lanectl.model.report import VerifiedBundle
+    from lanectl.model.sbom import ComponentDelta
+    from lanectl.ports import ApplyingRepository, EnforcerStore, ObjectReader
+    from lanectl.ports.publishing import Forge, Journal, Remote
+
+LABEL: Final = ("codex-handoff", "1f6feb", "A coding agent's change, verified by lanectl")
+CHECK: Final = "lanectl"
+_LOCKFILE_LIMIT: Final = 64 << 20
+_WHO: Final = ("lanectl", "lanectl@localhost")
+
+Facts = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the caller wants of the pull request."""
+
+    draft: bool = False
+    reviewers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The pull request that a handoff became, and how it was come by: opened or found."""
+
+    number: int
+    url: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The Enforcer's way out: the pinned remote, its forge, and the journal of this bundle."""
+
+    remote: Remote
+    forge: Forge
+    journal: Journal
+
+
+def publish(
+    applied: Applied,
+    verified: VerifiedBundle,
+    submission: Submission,
+    files: tuple[FileChange, ...],
+    *,
+    outside: Outside,
+    trust: Trust,
+    repository: ApplyingRepository,
+    store: EnforcerStore,
+    wishes: Wishes,
+) -> Published:
+    """Bring an applied handoff to its pull request; run again, finish or change nothing.
+
+    Raises ConflictError if the remote holds something else or the change no longer merges, and
+    RefusedError or UnavailableError with the forge's reason.
+    """
+    if applied.commit is None:
+        raise ValueError("a plan is not published")
+    commit, branch = applied.commit, applied.branch
+    base_tree = repository.commit_tree(verified.statement.handoff.base)
+    delta = _components(repository.objects, base_tree, verified.statement.handoff.result_tree)
+    proposal = Proposal(verified, files, delta, commit)
+    remote, forge, journal = outside.remote, outside.forge, outside.journal
+
+    def push() -> Facts:
+        refuse_conflict(verified, commit, trust=trust, repository=repository, store=store)
+        _push_branch(remote, repository, branch, commit)
+        return {"commit": commit}
+
+    def open_() -> Facts:
+        return _open(forge, trust.operator.branch, branch, proposal, wishes)
+
+    _step(journal, "bundle", {}, lambda: _push_bundle(remote, repository, verified, submission))
+    _step(journal, "push", {"branch": branch, "commit": commit}, push)
+    opened = _step(journal, "pull-request", {"branch": branch}, open_)
+    number = int(opened["number"])
+    _step(journal, "labels", opened, lambda: _label(forge, number))
+    if wishes.reviewers:
+        _step(journal, "reviewers", opened, lambda: _ask(forge, number, wishes.reviewers))
+    _step(journal, "check", {"commit": commit}, lambda: _check(forge, commit, proposal))
+    return Published(number, opened["url"], opened["state"])
+
+
+def _step(
+    journal: Journal, name: str, intended: Mapping[str, str], act: Callable[[], Facts]
+) -> Mapping[str, str]:
+    """Return what a step did, now or in an earlier run."""
+    done = journal.done(name)
+    if done is not None:
+        return done
+    journal.intend(name, intended)
+    facts = act()
+    journal.complete(name, facts)
+    return facts
+
+
+def _push_bundle(
+    remote: Remote, repository: ApplyingRepository, verified: VerifiedBundle, submission: Submission
+) -> Facts:
+    """Publish the bundle as a commit of its own; the same bundle is the same commit."""
+    digest, when = verified.bundle.digest, verified.circumstances.issued
+    tree = repository.bundle_tree(
+        {ARTIFACT: submission.artifact, ARTIFACT + SIGNATURE_SUFFIX: submission.signature or b""}
+    )
+    who = Identity(*_WHO, when)
+    commit = repository.commit(NewCommit(tree, (), f"Bundle sha256:{digest}\n", who, who))
+    ref = bundle_ref(digest)
+    there = remote.heads(ref).get(ref)
+    if there is None:
+        remote.push(ref, commit, None)
+    elif there != commit and _artifact_at(remote, repository, ref) != submission.artifact:
+        raise ConflictError(
+            f"{ref} of the remote holds something else",
+            remedies=(Remedy("Find out who wrote it; a person may delete it."),),
+        )
+    return {"ref": ref, "commit": there or commit}
+
+
+def _artifact_at(remote: Remote, repository: ApplyingRepository, ref: str) -> bytes | None:
+    tree = repository.commit_tree(remote.fetch((ref,))[ref])
+    limit = _LOCKFILE_LIMIT * 2
+    return (
+        repository.objects.files_at(tree, (ARTIFACT,), limit=limit).get(ARTIFACT) if tree else None
+    )
+
+
+def _push_branch(
+    remote: Remote, repository: ApplyingRepository, branch: str, commit: ObjectId
+) -> None:
+    """Push with a lease on what was there, then read back what the remote has."""
+    ref = f"refs/heads/{branch}"
+    there = remote.heads(ref).get(ref)
+    if there is not None and there != commit:
+        remote.fetch((ref,), have=(commit,))
+        if repository.is_ancestor(commit, there):
+            return  # a later bundle of this handoff is there already
+        if not repository.is_ancestor(there, commit):
+            raise _elsewhere(branch, commit, there)
+    if there != commit:
+        remote.push(ref, commit, there)
+    back = remote.fetch((ref,), have=(commit,))[ref]
+    if repository.commit_tree(back) != repository.commit_tree(commit):
+        raise _elsewhere(branch, commit, back)
+
+
+def _elsewhere(branch: str, commit: ObjectId, there: ObjectId) -> ConflictError:
+    return ConflictError(
+        f"{branch} of the remote is not the handoff's commit",
+        why=f"it is at {there}, the handoff's commit is {commit}",
+        remedies=(Remedy("Look at it.", ("git", "fetch", "origin", branch)),),
+    )
+
+
+def _open(
+    forge: Forge, target: str, branch: str, proposal: Proposal, wishes: Wishes
+) -> Facts:
+    """Find the branch's pull request or open one. One that is closed at this commit stays closed."""
+    text = pull_request(proposal)
+    found = forge.find_pull_request(branch, target)
+    if found is not None and found.state is PullRequestState.OPEN:
+        forge.update_pull_request(found.number, text.title, text.body)
+    if found is None or (found.state is not PullRequestState.OPEN and found.head != proposal.commit):
+        found = forge.open_pull_request(
+            NewPullRequest(branch, target, text.title, text.body, wishes.draft)
+        )
+        return {"number": str(found.number), "url": found.url, "state": "opened"}
+    return {"number": str(found.number), "url": found.url, "state": "found"}
+
+
+def _label(forge: Forge, number: int) -> Facts:
+    forge.ensure_label(*LABEL)
+    forge.add_labels(number, (LABEL[0],))
+    return {"labels": LABEL[0]}
+
+
+def _ask(forge: Forge, number: int, reviewers: tuple[str, ...]) -> Facts:
+    forge.request_reviewers(number, reviewers)
+    return {"reviewers": " ".join(reviewers)}
+
+
+def _check(forge: Forge, commit: ObjectId, proposal: Proposal) -> Facts:
+    key = f"sha256:{proposal.verified.bundle.digest}"
+    run = CheckRun(CHECK, key, success=True, output=check_output(proposal))
+    return {"url": forge.record_check(commit, run)}
+
+
+def _components(
+    objects: ObjectReader, base_tree: ObjectId | None, result_tree: ObjectId
+) -> ComponentDelta:
+    """Return what the change does to the components, from the lockfiles of both trees."""
+    sides = []
+    for tree in (base_tree or result_tree, result_tree):
+        entries = objects.find(tree, lambda path: lockfiles.reader_for(path) is not None)
+        blobs = objects.blobs((e.id for e in entries), limit=_LOCKFILE_LIMIT)
+        sides.append({e.path: blobs.get(e.id) for e in entries})
+    return component_delta(*sides)

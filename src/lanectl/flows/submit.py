@@ -1,0 +1,85 @@
+"""Submit: from the bytes of a bundle to its commit, and on request to its pull request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lanectl.flows.apply import Applied, apply
+from lanectl.flows.fetch import fetch_branch, fetch_trust
+from lanectl.flows.publish import Outside, Published, Wishes, publish
+from lanectl.flows.trust import load_trust, read_operator
+from lanectl.flows.verify import verify
+from lanectl.model.handoff import feature_branch
+from lanectl.model.report import Outcome, VerificationReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from lanectl.flows.trust import OperatorFile
+    from lanectl.flows.verify import Submission
+    from lanectl.model.names import Digest
+    from lanectl.model.settings import Operator
+    from lanectl.ports import ApplyingRepository, EnforcerStore, System
+    from lanectl.ports.publishing import Remote
+
+
+@dataclass(frozen=True, slots=True)
+class Enforcer:
+    """What an Enforcer's command works with. The way out is built when it is needed."""
+
+    operator_file: OperatorFile
+    repository: ApplyingRepository
+    store: EnforcerStore
+    system: System
+    remote: Callable[[Operator], Remote]
+    outside: Callable[[Operator, Remote, Digest], AbstractContextManager[Outside]]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The report; if it accepts, what was applied, and the pull request if one was asked for."""
+
+    report: VerificationReport
+    applied: Applied | None = None
+    published: Published | None = None
+
+
+def submit(
+    enforcer: Enforcer,
+    submission: Submission,
+    *,
+    wishes: Wishes | None,
+    sign: bool,
+    dry_run: bool,
+) -> Submitted:
+    """Verify, apply, and with `wishes` publish. Raises whatever stops it; run again, it goes on."""
+    file, repository, store = enforcer.operator_file, enforcer.repository, enforcer.store
+    operator = read_operator(file)
+    remote = enforcer.remote(operator) if wishes else None
+    if remote is not None:
+        trust = fetch_trust(file, operator, remote, repository, store)
+    else:
+        trust = load_trust(file, repository, store)
+    report = verify(
+        submission, trust=trust, untrusted=None, repository=repository, system=enforcer.system
+    )
+    if report.outcome is not Outcome.ACCEPTED:
+        return Submitted(report)
+    verified, head = report.accept(), None
+    if remote is not None:
+        branch = feature_branch(verified.statement.handoff.slug)
+        head = fetch_branch(remote, repository, branch, trust.source.tip)
+    applied = apply(
+        verified, submission, trust=trust, repository=repository, store=store,
+        system=enforcer.system, remote_head=head, sign=sign, dry_run=dry_run,
+    )  # fmt: skip
+    if remote is None or wishes is None or applied.commit is None:
+        return Submitted(report, applied)
+    with enforcer.outside(operator, remote, verified.bundle.digest) as outside:
+        published = publish(
+            applied, verified, submission, report.files, outside=outside, trust=trust,
+            repository=repository, store=store, wishes=wishes,
+        )  # fmt: skip
+    return Submitted(report, applied, published)

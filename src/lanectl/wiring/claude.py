@@ -1,0 +1,99 @@
+"""The claude lane: the Enforcer's way out, to the pinned remote and its forge, and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from lanectl.adapters.system import environment
+from lanectl.wiring.neutral import enforcer_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lanectl.adapters.git.remote import GitRemote
+    from lanectl.adapters.git.target import GitTargetRepository
+    from lanectl.adapters.github import GitHubForge
+    from lanectl.adapters.store import FolderStore
+    from lanectl.flows.publish import Outside
+    from lanectl.flows.submit import Enforcer
+    from lanectl.model.names import Digest
+    from lanectl.model.settings import Operator
+    from lanectl.ports.publishing import Remote
+    from lanectl.wiring.neutral import EnforcerSide
+
+__all__ = ["enforcer", "enforcer_side", "forge", "remote"]
+
+_TOKENS = ("LANECTL_FORGE_TOKEN", "GH_TOKEN")
+
+
+def remote(operator: Operator, repository: GitTargetRepository) -> GitRemote:
+    """Return the pinned repository over the network."""
+    from lanectl.adapters.git.remote import GitRemote
+    from lanectl.model.address import Address
+
+    return GitRemote(
+        repository.git, repository.objects.git_dir, Address.parse(operator.url),
+        objects=repository.repository.objects, token=_token(), scratch=repository.scratch,
+        environment=environment(),
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def forge(operator: Operator) -> Iterator[GitHubForge]:
+    """Yield the pinned repository's forge. Raises UsageError if none can be told from the address."""
+    from lanectl.adapters.github import GitHubForge
+    from lanectl.adapters.http import JsonClient
+    from lanectl.errors import Remedy, UsageError
+
+    if not operator.api_root:
+        raise UsageError(
+            "the pinned address belongs to no forge",
+            why="a path has no pull requests",
+            remedies=(
+                Remedy(
+                    "Name the forge's API.",
+                    (
+                        "lanectl",
+                        "init",
+                        "--enforcer",
+                        "--repo",
+                        "URL",
+                        "--api",
+                        "https://HOST/api/v3",
+                    ),
+                ),
+            ),
+        )
+    client = JsonClient(operator.api_root, _token())
+    try:
+        yield GitHubForge(client, operator.repository.partition("/")[2])
+    finally:
+        client.close()
+
+
+def enforcer(side: EnforcerSide) -> Enforcer:
+    """Return what the Enforcer's flows work with."""
+    from lanectl.flows.submit import Enforcer
+
+    repository = side.require_repository()
+    return Enforcer(
+        side.operator_file, repository, side.store, side.system,
+        remote=lambda operator: remote(operator, repository),
+        outside=lambda operator, found, bundle: _outside(side.store, operator, found, bundle),
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _outside(
+    store: FolderStore, operator: Operator, found: Remote, bundle: Digest
+) -> Iterator[Outside]:
+    from lanectl.flows.publish import Outside
+
+    with store.journal(bundle) as journal, forge(operator) as opened:
+        yield Outside(found, opened, journal)
+
+
+def _token() -> str | None:
+    variables = environment()
+    return next((variables[name] for name in _TOKENS if variables.get(name)), None)
