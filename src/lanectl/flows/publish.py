@@ -182,15 +182,15 @@ def _elsewhere(branch: str, commit: ObjectId, there: ObjectId) -> ConflictError:
     )
 
 
-def _open(
-    forge: Forge, target: str, branch: str, proposal: Proposal, wishes: Wishes
-) -> Facts:
+def _open(forge: Forge, target: str, branch: str, proposal: Proposal, wishes: Wishes) -> Facts:
     """Find the branch's pull request or open one. One that is closed at this commit stays closed."""
     text = pull_request(proposal)
     found = forge.find_pull_request(branch, target)
     if found is not None and found.state is PullRequestState.OPEN:
         forge.update_pull_request(found.number, text.title, text.body)
-    if found is None or (found.state is not PullRequestState.OPEN and found.head != proposal.commit):
+    if found is None or (
+        found.state is not PullRequestState.OPEN and found.head != proposal.commit
+    ):
         found = forge.open_pull_request(
             NewPullRequest(branch, target, text.title, text.body, wishes.draft)
         )

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote
 
 from lanectl.formats import json
-from lanectl.formats.lockfiles import reader_for
+from lanectl.formats.lockfiles import read_lockfile
 from lanectl.model.display import display_path
 from lanectl.model.report import Fault, MalformedError
-from lanectl.model.sbom import DIGITS, Lockfile, merge
+from lanectl.model.sbom import DIGITS, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lanectl.model.names import ObjectId, RepositoryId
-    from lanectl.model.sbom import Component
+    from lanectl.model.sbom import Component, Lockfile
 
 _RULE = "sbom/malformed"
 _LIMIT = 64 << 20
@@ -63,7 +63,7 @@ def build(
     the same bytes. Raises ValueError for a path that is no lockfile's.
     """
     read = [
-        (display_path(path), _read(path, data))
+        (display_path(path), read_lockfile(path, data))
         for path, data in sorted(lockfiles, key=lambda pair: pair[0])
     ]
     components = merge(c for _, lockfile in read for c in lockfile.components)
@@ -81,18 +81,6 @@ def build(
     complete = bool(read) and all(lockfile.complete for _, lockfile in read)
     gaps = tuple(f"{path}: {gap}" for path, lockfile in read for gap in lockfile.gaps)
     return Sbom(f"{text}\n".encode(), len(components), complete, gaps)
-
-
-def _read(path: bytes, data: bytes | None) -> Lockfile:
-    reader = reader_for(path)
-    if reader is None:
-        raise ValueError(f"not a lockfile: {path!r}")
-    if data is None:
-        return Lockfile((), ("too large to be read",))
-    try:
-        return reader(data)
-    except MalformedError:  # its reason differs between Python versions, the document must not
-        return Lockfile((), ("malformed",))
 
 
 def _serial_number(repository: RepositoryId, result_tree: ObjectId) -> str:

@@ -49,6 +49,20 @@ class Lockfile:
         return not self.gaps
 
 
+@dataclass(frozen=True, slots=True)
+class ComponentDelta:
+    """What a change does to the components of a tree, as lines that are safe to show.
+
+    `changed` holds another version, origin or set of hashes of something that both sides name.
+    `gaps` says which lockfile of which side could not be read whole: the delta may miss something.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+
 def merge(components: Iterable[Component]) -> tuple[Component, ...]:
     """Return the components by purl, each once, with the hashes of all its mentions, sorted."""
     first: dict[str, Component] = {}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from lanectl.formats.lockfiles import npm, poetry, pylock, requirements, uv
+from lanectl.model.report import MalformedError
 from lanectl.model.sbom import Lockfile
 
 Reader = Callable[[bytes], Lockfile]
@@ -33,3 +34,19 @@ def reader_for(path: bytes) -> Reader | None:
         path.rsplit(b"/", 2)[-2:]
     )  # a folder `requirements` is the deepest that counts
     return next((reader for name, reader in _READERS if name.fullmatch(tail)), None)
+
+
+def read_lockfile(path: bytes, data: bytes | None) -> Lockfile:
+    """Return what the lockfile at this path names; one that cannot be read is all gap.
+
+    Content None says that it is too large. Raises ValueError for a path that is no lockfile's.
+    """
+    reader = reader_for(path)
+    if reader is None:
+        raise ValueError(f"not a lockfile: {path!r}")
+    if data is None:
+        return Lockfile((), ("too large to be read",))
+    try:
+        return reader(data)
+    except MalformedError:  # its reason differs between Python versions, what is written must not
+        return Lockfile((), ("malformed",))
