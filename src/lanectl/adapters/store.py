@@ -78,6 +78,16 @@ class FolderStore:
         self._write(f"bundles/{digest}/{ARTIFACT}", artifact)
         self._write(f"bundles/{digest}/{ARTIFACT}{SIGNATURE_SUFFIX}", signature)
 
+    def holds(self, digest: Digest, member: str) -> bool:
+        """Whether the kept copy of a bundle has this member."""
+        import tarfile
+
+        try:
+            with tarfile.open(self.folder / f"bundles/{digest}/{ARTIFACT}") as archive:
+                return member in archive.getnames()
+        except (OSError, tarfile.TarError):
+            return False
+
     def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:
         """Return what this handoff became, if it was applied."""
         path = str(self.folder / _key(base, result_tree))

@@ -16,6 +16,7 @@ from lanectl.checks import (
     members,
     paths,
     provenance,
+    pull_request,
     replay,
     rollback,
     sbom,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, source,
+    rollback, commit, source, pull_request,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lanectl import __version__
-from lanectl.cli import apply, init, inspect, keys, pack, render, sign, verify
+from lanectl.cli import apply, init, inspect, keys, pack, render, rollback, sign, verify
 from lanectl.errors import ExitCode, LaneError, UnreadableError
 from lanectl.model.display import display
 
@@ -31,6 +31,7 @@ app.command("sign")(sign.command)
 app.command("inspect")(inspect.command)
 app.command("verify")(verify.command)
 app.command("apply")(apply.command)
+app.command("rollback")(rollback.command)
 
 
 def _print_version(value: bool) -> None:

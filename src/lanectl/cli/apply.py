@@ -30,10 +30,7 @@ def command(
         bool, typer.Option("--pr", help="Push the branch and open its pull request, too.")
     ] = False,
     draft: Annotated[bool, typer.Option("--draft", help="With --pr: open it as a draft.")] = False,
-    reviewer: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="With --pr: ask for a review (ORG/TEAM for a team)."),
-    ] = None,
+    reviewer: options.Reviewers = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Verify and plan; change nothing.")
     ] = False,

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated
 
 import typer
+
+
+class Format(enum.StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 Repo = Annotated[str, typer.Option("--repo", metavar="DIR", help="The repository to work in.")]
@@ -23,6 +34,12 @@ KeyFile = Annotated[
         "--key",
         metavar="FILE",
         help="The private key. [default: $LANECTL_BUILDER_KEY, then the one that `keys new` made]",
+    ),
+]
+Reviewers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reviewer", metavar="NAME", help="With --pr: ask for a review (ORG/TEAM for a team)."
     ),
 ]
 OperatorFile = Annotated[

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import enum
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanectl.cli import options, render
-from lanectl.errors import ExitCode, LaneError
+from lanectl.cli import options, pull_requests, render
+from lanectl.cli.options import Format
+from lanectl.errors import ExitCode, LaneError, Remedy, UsageError
 
 if TYPE_CHECKING:
     from lanectl.model.report import VerificationReport
 
 
-class Format(enum.StrEnum):
-    """How the report is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    SARIF = "sarif"
-    GITHUB = "github"
-
-
 def command(
-    bundle: options.BundleFile,
+    bundle: Annotated[
+        str | None, typer.Argument(metavar="BUNDLE", help="The bundle, an artifact.tar.gz.")
+    ] = None,
+    pull_request: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Judge a pull request instead: every commit, and its bundles."
+        ),
+    ] = None,
     commit: Annotated[
         str | None, typer.Option(metavar="SHA", help="Compare this commit with the bundle, too.")
     ] = None,
@@ -42,6 +41,15 @@ def command(
     from lanectl.flows.verify import verify
     from lanectl.wiring import neutral
 
+    if pull_request is not None:
+        if bundle is not None or commit is not None or signature is not None:
+            raise UsageError("--pull-request takes no bundle, --commit or --signature")
+        return pull_requests.judge(pull_request, repo, operator, Format.JSON if as_json else output)
+    if bundle is None:
+        raise UsageError(
+            "there is nothing to verify",
+            remedies=(Remedy("Name a bundle.", ("lanectl", "verify", "artifact.tar.gz")),),
+        )
     submission = neutral.submission(bundle, signature, operator)
     with (
         neutral.enforcer_side(repo, operator=operator, need_repository=False) as side,

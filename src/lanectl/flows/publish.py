@@ -14,6 +14,7 @@ from lanectl.errors import ConflictError, Remedy
 from lanectl.flows.apply import refuse_conflict
 from lanectl.formats import lockfiles
 from lanectl.formats.pull_request import check_output, pull_request
+from lanectl.formats.rollback_request import rollback_request
 from lanectl.formats.sbom_delta import component_delta
 from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
 from lanectl.model.handoff import bundle_ref
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lanectl.flows.apply import Applied
+    from lanectl.flows.rollback import RolledBack
     from lanectl.flows.verify import Submission
     from lanectl.model.change import FileChange
     from lanectl.model.evidence import Trust
+    from lanectl.model.handoff import Marker
     from lanectl.model.names import ObjectId
+    from lanectl.model.pull_request import PullRequestText
     from lanectl.model.report import VerifiedBundle
     from lanectl.model.sbom import ComponentDelta
     from lanectl.ports import ApplyingRepository, EnforcerStore, ObjectReader
@@ -99,7 +103,8 @@ def publish(
         return {"commit": commit}
 
     def open_() -> Facts:
-        return _open(forge, trust.operator.branch, branch, proposal, wishes)
+        text = pull_request(proposal)
+        return _open(forge, trust.operator.branch, branch, commit, text, wishes)
 
     _step(journal, "bundle", {}, lambda: _push_bundle(remote, repository, verified, submission))
     _step(journal, "push", {"branch": branch, "commit": commit}, push)
@@ -109,6 +114,36 @@ def publish(
     if wishes.reviewers:
         _step(journal, "reviewers", opened, lambda: _ask(forge, number, wishes.reviewers))
     _step(journal, "check", {"commit": commit}, lambda: _check(forge, commit, proposal))
+    return Published(number, opened["url"], opened["state"])
+
+
+def publish_rollback(
+    marker: Marker,
+    undone: RolledBack,
+    commit: ObjectId,
+    *,
+    outside: Outside,
+    repository: ApplyingRepository,
+    target: str,
+    wishes: Wishes,
+) -> Published:
+    """Bring a rollback to its pull request, as `publish` does a handoff."""
+    remote, forge, journal = outside.remote, outside.forge, outside.journal
+    text = rollback_request(marker, undone.reverts, commit, has_sql=undone.has_sql)
+
+    def push() -> Facts:
+        _push_branch(remote, repository, undone.branch, commit)
+        return {"commit": commit}
+
+    def open_() -> Facts:
+        return _open(forge, target, undone.branch, commit, text, wishes)
+
+    _step(journal, "push", {"branch": undone.branch, "commit": commit}, push)
+    opened = _step(journal, "pull-request", {"branch": undone.branch}, open_)
+    number = int(opened["number"])
+    _step(journal, "labels", opened, lambda: _label(forge, number))
+    if wishes.reviewers:
+        _step(journal, "reviewers", opened, lambda: _ask(forge, number, wishes.reviewers))
     return Published(number, opened["url"], opened["state"])
 
 
@@ -182,15 +217,19 @@ def _elsewhere(branch: str, commit: ObjectId, there: ObjectId) -> ConflictError:
     )
 
 
-def _open(forge: Forge, target: str, branch: str, proposal: Proposal, wishes: Wishes) -> Facts:
+def _open(  # noqa: PLR0917 - what a forge wants to know of a pull request
+    forge: Forge,
+    target: str,
+    branch: str,
+    commit: ObjectId,
+    text: PullRequestText,
+    wishes: Wishes,
+) -> Facts:
     """Find the branch's pull request or open one. One that is closed at this commit stays closed."""
-    text = pull_request(proposal)
     found = forge.find_pull_request(branch, target)
     if found is not None and found.state is PullRequestState.OPEN:
         forge.update_pull_request(found.number, text.title, text.body)
-    if found is None or (
-        found.state is not PullRequestState.OPEN and found.head != proposal.commit
-    ):
+    elif found is None or found.head != commit:
         found = forge.open_pull_request(
             NewPullRequest(branch, target, text.title, text.body, wishes.draft)
         )

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 READY = "CODEX-READY"
 APPLIED = "CLAUDE-APPLIED"
+ROLLED_BACK = "CLAUDE-ROLLBACK"
 
 TRAILER_BUNDLE = "Lanectl-Bundle"
 TRAILER_BASE = "Lanectl-Base"
 TRAILER_TREE = "Lanectl-Result-Tree"
 TRAILER_SIGNER = "Lanectl-Signer"
+TRAILER_REVERTS = "Lanectl-Reverts"
 
-_MARKER = re.compile(r"\[(CODEX-READY|CLAUDE-APPLIED):([a-z0-9][a-z0-9-]{0,62})\] (.+)", re.ASCII)
+_MARKER = re.compile(
+    r"\[(CODEX-READY|CLAUDE-APPLIED|CLAUDE-ROLLBACK):([a-z0-9][a-z0-9-]{0,62})\] (.+)", re.ASCII
+)
 _FORGED_MARKER = re.compile(r"\[(CODEX|CLAUDE)-", re.IGNORECASE)
 _FORGED_TRAILER = re.compile(r"^\s*lanectl-[a-z-]+\s*:", re.IGNORECASE | re.MULTILINE)
 
@@ -32,6 +36,11 @@ def staging_branch(slug: Slug) -> str:
 def feature_branch(slug: Slug) -> str:
     """Return the Enforcer's branch of a handoff."""
     return f"feature/{slug}"
+
+
+def rollback_branch(slug: Slug) -> str:
+    """Return the Enforcer's branch that reverts a handoff."""
+    return f"rollback/{slug}"
 
 
 def bundle_ref(digest: Digest) -> str:
@@ -73,6 +82,8 @@ class Trailers:
     base: ObjectId
     result_tree: ObjectId
     signer: str | None
+    reverts: ObjectId | None = None
+    """Of a rollback: the commit of the target's line whose change it takes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,17 @@ def commit_message(kind: str, handoff: Handoff, bundle: Digest, signer: str | No
     return "\n\n".join(parts) + "\n"
 
 
+def rollback_message(slug: Slug, title: str, trailers: Trailers) -> str:
+    """Return the whole message of a rollback's commit."""
+    lines = [
+        f"{TRAILER_BUNDLE}: sha256:{trailers.bundle}",
+        f"{TRAILER_BASE}: {trailers.base}",
+        f"{TRAILER_TREE}: {trailers.result_tree}",
+        f"{TRAILER_REVERTS}: {trailers.reverts}",
+    ]
+    return f"[{ROLLED_BACK}:{slug}] Revert: {title}\n\n" + "\n".join(lines) + "\n"
+
+
 def parse_message(message: str) -> Marker | None:
     """Return what a marker commit says of itself, or None if it is not one. Never evidence."""
     paragraphs = message.rstrip("\n").split("\n\n")
@@ -119,6 +141,7 @@ def parse_message(message: str) -> Marker | None:
             base=ObjectId(values[TRAILER_BASE]),
             result_tree=ObjectId(values[TRAILER_TREE]),
             signer=values.get(TRAILER_SIGNER),
+            reverts=ObjectId(values[TRAILER_REVERTS]) if TRAILER_REVERTS in values else None,
         )
         return Marker(match[1], Slug(match[2]), match[3], trailers)
     except (KeyError, ValueError):

@@ -190,6 +190,14 @@ class TargetRepository(Protocol):
         """Return the tree of `onto` without what came between two trees."""
         ...
 
+    def marker_commit(self, name: str, tip: ObjectId) -> ObjectId | None:
+        """Return the newest applied commit below `tip` that a slug, digest or commit id names."""
+        ...
+
+    def introduced(self, commit: ObjectId, tip: ObjectId) -> CommitFacts | None:
+        """Return the commit of the tip's first-parent line that brought a commit in."""
+        ...
+
     def replay(self, handoff: Handoff, patch: memoryview) -> Replay:
         """Apply a patch to the base tree in a temporary index and look at what comes out."""
         ...
@@ -248,6 +256,10 @@ class EnforcerStore(Protocol):
 
     def put_packet(self, digest: Digest, packet: bytes) -> str:
         """Write what the Builder needs after a conflict; return its path."""
+        ...
+
+    def holds(self, digest: Digest, member: str) -> bool:
+        """Whether the kept copy of a bundle has this member."""
         ...
 
     def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:

@@ -54,6 +54,11 @@ class PullRequest:
     base_branch: str
     same_repository: bool
 
+    @property
+    def head_ref(self) -> str:
+        """The ref of the target's repository where the forge keeps the head."""
+        return f"refs/pull/{self.number}/head"
+
 
 @dataclass(frozen=True, slots=True)
 class NewPullRequest:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final
 
 from lanectl.adapters.git.merging import merge, revert
 from lanectl.adapters.git.process import GitError
 from lanectl.adapters.git.repository import GitRepository
 from lanectl.model.evidence import CommitFacts, Line, Replay
+from lanectl.model.handoff import APPLIED, TRAILER_BUNDLE
 from lanectl.model.names import ObjectId
 
 if TYPE_CHECKING:
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     from lanectl.model.bundle import Handoff
     from lanectl.model.evidence import Merge
     from lanectl.model.names import ObjectFormat
+
+
+_OBJECT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 class GitTargetRepository(GitRepository):
@@ -85,6 +92,32 @@ class GitTargetRepository(GitRepository):
     def revert(self, onto: ObjectId, before: ObjectId, after: ObjectId) -> Merge:
         """Return the tree of `onto` without what came between two trees."""
         return revert(self.objects, onto, before, after)
+
+    def marker_commit(self, name: str, tip: ObjectId) -> ObjectId | None:
+        """Return the newest applied commit below `tip` that a slug, digest or commit id names."""
+        if _OBJECT.fullmatch(name) and self.objects.peel(name):
+            return ObjectId(name) if self.is_ancestor(ObjectId(name), tip) else None
+        if not _NAME.fullmatch(name):
+            return None
+        grep = (
+            rf"^\[{APPLIED}:{name}\] " if len(name) < 64 else f"^{TRAILER_BUNDLE}: sha256:{name}$"
+        )
+        out = self.git.run(
+            "log", "--format=%H", "-n", "1", "--extended-regexp", f"--grep={grep}", tip, "--",
+            git_dir=self.objects.git_dir,
+        )  # fmt: skip
+        return ObjectId(out.decode("ascii").strip()) if out else None
+
+    def introduced(self, commit: ObjectId, tip: ObjectId) -> CommitFacts | None:
+        """Return the commit of the tip's first-parent line that brought a commit in.
+
+        Being an ancestor is monotone along that line, so a bisection finds it.
+        """
+        line = self.git.run(
+            "rev-list", "--first-parent", "--end-of-options", tip, "--", git_dir=self.objects.git_dir
+        ).decode("ascii").split()  # fmt: skip
+        found = bisect_left(line, 1, key=lambda c: int(not self.is_ancestor(commit, ObjectId(c))))
+        return self._facts(ObjectId(line[found - 1])) if found else None
 
     def bundle_tree(self, files: Mapping[str, bytes]) -> ObjectId:
         """Write these files as a flat tree into the own GIT_DIR."""

@@ -1,0 +1,92 @@
+"""`lanectl verify --pull-request`: wire it, call its flow, show its report."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lanectl.cli import render
+from lanectl.cli.options import Format
+from lanectl.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from lanectl.model.pull_request_evidence import PullRequestReport
+
+
+def judge(number: int, repo: str, operator: str | None, output: Format) -> int:
+    """Judge a pull request of the pinned repository; return the exit code."""
+    from lanectl.flows.trust import read_operator
+    from lanectl.flows.verify_pull_request import verify_pull_request
+    from lanectl.wiring import claude, neutral
+
+    if output is Format.SARIF:
+        raise UsageError("a pull request's report has no SARIF form; use --json or --format github")
+    with (
+        neutral.enforcer_side(repo, operator=operator) as side,
+        render.progress("verifying the pull request"),
+        claude.forge(read_operator(side.operator_file)) as forge,
+    ):
+        repository = side.require_repository()
+        remote = claude.remote(read_operator(side.operator_file), repository)
+        report = verify_pull_request(
+            number, file=side.operator_file, forge=forge, remote=remote, repository=repository,
+            store=side.store, system=side.system,
+        )  # fmt: skip
+    _show(report, output)
+    return _exit_code(report)
+
+
+def _exit_code(report: PullRequestReport) -> ExitCode:
+    from lanectl.model.report import Outcome
+
+    codes = {Outcome.ACCEPTED: ExitCode.OK, Outcome.REJECTED: ExitCode.FINDINGS}
+    return codes.get(report.outcome, ExitCode.UNJUDGED)
+
+
+def _show(report: PullRequestReport, output: Format) -> None:
+    from lanectl.formats.report import to_annotations
+
+    if output is Format.JSON:
+        render.document(_document(report))
+    elif output is Format.GITHUB:
+        sys.stdout.write(to_annotations(report.findings))
+    else:
+        _show_text(report)
+    render.findings(report.findings)
+
+
+def _show_text(report: PullRequestReport) -> None:
+    evidence = report.evidence
+    rows = [
+        (
+            judged.commit.id[:12],
+            f"sha256:{judged.report.digest[:12]}…" if judged.report else "no bundle",
+            judged.report.outcome.value if judged.report else "rejected",
+        )
+        for judged in evidence.chain
+    ]
+    if rows:
+        render.table(("commit", "bundle", "result"), rows)
+    render.data(f"trust   {report.trust.ref} at {report.trust.tip}")
+    render.data(f"head    {evidence.head.id}")
+    render.data(f"{evidence.kind.value}: {report.outcome.value.upper()}")
+
+
+def _document(report: PullRequestReport) -> dict[str, Any]:
+    from lanectl.formats.report import finding_json, to_json
+    from lanectl.model.display import display
+
+    evidence = report.evidence
+    return {
+        "pull_request": evidence.number,
+        "kind": evidence.kind.value,
+        "outcome": report.outcome.value,
+        "head": evidence.head.id,
+        "branch": display(evidence.head_branch),
+        "target": {"ref": report.trust.ref, "tip": report.trust.tip},
+        "commits": [
+            {"commit": j.commit.id, "report": to_json(j.report) if j.report else None}
+            for j in evidence.chain
+        ],
+        "findings": [finding_json(f) for f in report.findings],
+    }

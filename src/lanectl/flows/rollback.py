@@ -1,0 +1,200 @@
+"""Rollback: the revert of a merged handoff as one commit, and as a pull request. Executes no SQL.
+
+The revert is a three-way merge that anybody can recompute: what the handoff brought into the
+target's line is taken out of the tip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lanectl.errors import ConflictError, Remedy, UsageError
+from lanectl.flows.apply import enforcer_key
+from lanectl.flows.fetch import fetch_branch, fetch_trust
+from lanectl.flows.publish import publish_rollback
+from lanectl.flows.trust import load_trust, read_operator
+from lanectl.model.bundle import ROLLBACK
+from lanectl.model.display import display, display_path
+from lanectl.model.evidence import Line
+from lanectl.model.handoff import (
+    APPLIED,
+    ROLLED_BACK,
+    Trailers,
+    parse_message,
+    rollback_branch,
+    rollback_message,
+)
+from lanectl.model.names import Digest, ObjectId
+from lanectl.model.pull_request_evidence import Reverted
+from lanectl.ports import Identity, NewCommit
+
+if TYPE_CHECKING:
+    from lanectl.flows.publish import Published, Wishes
+    from lanectl.flows.submit import Enforcer
+    from lanectl.model.evidence import CommitFacts, Merge, Trust
+    from lanectl.model.handoff import Marker
+    from lanectl.ports import ApplyingRepository, TargetRepository
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The revert: its branch and commit, what it reverts, and the pull request if asked for."""
+
+    branch: str
+    commit: ObjectId | None
+    reverts: ObjectId
+    bundle: Digest
+    has_sql: bool
+    published: Published | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """A handoff on the target's line: its newest marker, the commit that brought it, the one before."""
+
+    marker: Marker
+    after: CommitFacts
+    before: CommitFacts
+
+
+def rollback(name: str, enforcer: Enforcer, *, wishes: Wishes | None, dry_run: bool) -> RolledBack:
+    """Revert the handoff that a slug, a bundle digest or a commit of the target names.
+
+    Raises UsageError if it was never merged or is rolled back already, ConflictError if the
+    revert conflicts with what came after.
+    """
+    repository, store = enforcer.repository, enforcer.store
+    operator = read_operator(enforcer.operator_file)
+    remote = enforcer.remote(operator) if wishes else None
+    if remote is not None:
+        trust = fetch_trust(enforcer.operator_file, operator, remote, repository, store)
+    else:
+        trust = load_trust(enforcer.operator_file, repository, store)
+    merged = _find(name, trust.source.tip, repository)
+    marker = merged.marker
+    branch, bundle = rollback_branch(marker.slug), marker.trailers.bundle
+    has_sql = store.holds(bundle, ROLLBACK)
+    head = fetch_branch(remote, repository, branch, trust.source.tip) if remote else None
+    commit = _there(repository, branch, merged, head)
+    if commit is None:
+        commit = repository.commit(_commit(enforcer, repository, merged, trust))
+        if dry_run:
+            return RolledBack(branch, None, merged.after.id, bundle, has_sql)
+        repository.publish(branch, commit, None, trust.source.tip)
+    result = RolledBack(branch, commit, merged.after.id, bundle, has_sql)
+    if remote is None or wishes is None or dry_run:
+        return result
+    key = Digest.of(f"rollback {commit}".encode())
+    with enforcer.outside(operator, remote, key) as outside:
+        published = publish_rollback(
+            marker, result, commit, outside=outside, repository=repository,
+            target=operator.branch, wishes=wishes,
+        )  # fmt: skip
+    return RolledBack(branch, commit, merged.after.id, bundle, has_sql, published)
+
+
+def recompute(head: CommitFacts, tip: ObjectId, repository: TargetRepository) -> Reverted:
+    """Return what a rollback's commit should be, from what its trailers name."""
+    marker = parse_message(head.message)
+    if marker is None or marker.kind != ROLLED_BACK or marker.trailers.reverts is None:
+        return Reverted(base_is_on_target=False, reverts_handoff=False, tree=None)
+    base = repository.find_commit(marker.trailers.base)
+    after = repository.find_commit(marker.trailers.reverts)
+    if base is None or after is None:
+        return Reverted(base_is_on_target=False, reverts_handoff=False, tree=None)
+    carried = _carried(after, repository)
+    before = _before(after, repository)
+    if carried is None or before is None:
+        return Reverted(base_is_on_target=True, reverts_handoff=False, tree=None)
+    named = (carried.trailers.bundle, carried.slug) == (marker.trailers.bundle, marker.slug)
+    undone = repository.revert(base.tree, before.tree, after.tree)
+    return Reverted(
+        base_is_on_target=repository.line_of(base.id, tip) is Line.OWN,
+        reverts_handoff=named and repository.line_of(after.id, base.id) is Line.OWN,
+        tree=None if undone.conflicts else undone.tree,
+    )
+
+
+def _find(name: str, tip: ObjectId, repository: TargetRepository) -> _Merged:
+    """Return the handoff that a slug, digest or commit names. Raises UsageError."""
+    found = repository.marker_commit(name.removeprefix("sha256:"), tip)
+    after = repository.introduced(found, tip) if found else None
+    carried = _carried(after, repository) if after else None
+    before = _before(after, repository) if after else None
+    if after is None or carried is None or before is None:
+        raise UsageError(
+            f"no merged handoff is called {display(name)}",
+            why="no commit of the target branch carries its marker",
+            remedies=(
+                Remedy("Name its slug, its bundle digest, or its commit on the target branch."),
+                Remedy("Look for it.", ("git", "log", "--grep", "CLAUDE-APPLIED")),
+            ),
+        )
+    return _Merged(carried, after, before)
+
+
+def _carried(commit: CommitFacts, repository: TargetRepository) -> Marker | None:
+    """Return the handoff's marker on a commit of the target's line, or on what it merged."""
+    for facts in (commit, *(repository.find_commit(p) for p in commit.parents[1:])):
+        marker = parse_message(facts.message) if facts else None
+        if marker is not None and marker.kind == APPLIED:
+            return marker
+    return None
+
+
+def _before(after: CommitFacts, repository: TargetRepository) -> CommitFacts | None:
+    """Return the commit before a handoff: below all its attempts, where they lie in one line."""
+    slug = parse_message(after.message)
+    at = repository.find_commit(after.parents[0]) if after.parents else None
+    while slug is not None and at is not None:
+        marker = parse_message(at.message)
+        if marker is None or (marker.kind, marker.slug) != (APPLIED, slug.slug):
+            break
+        at = repository.find_commit(at.parents[0]) if at.parents else None
+    return at
+
+
+def _there(
+    repository: ApplyingRepository, branch: str, merged: _Merged, remote_head: ObjectId | None
+) -> ObjectId | None:
+    """Return the rollback that the branch holds already. Raises ConflictError for anything else."""
+    local = repository.resolve(f"refs/heads/{branch}")
+    head = repository.find_commit(remote_head or local or "") if remote_head or local else None
+    if head is None:
+        return None
+    marker = parse_message(head.message)
+    if marker is None or marker.trailers.reverts != merged.after.id:
+        raise ConflictError(
+            f"branch {branch} exists and is not this rollback",
+            remedies=(Remedy("Look at it.", ("git", "log", "-1", branch)),),
+        )
+    if local is None:
+        repository.publish(branch, head.id, None, marker.trailers.base)
+    return head.id
+
+
+def _commit(
+    enforcer: Enforcer, repository: ApplyingRepository, merged: _Merged, trust: Trust
+) -> NewCommit:
+    tip, now = trust.source.tip, enforcer.system.now()
+    tip_tree = repository.commit_tree(tip) or tip
+    undone = repository.revert(tip_tree, merged.before.tree, merged.after.tree)
+    _refuse(undone, tip_tree, merged)
+    marker, key = merged.marker, enforcer_key(trust, now)
+    trailers = Trailers(marker.trailers.bundle, tip, undone.tree, None, merged.after.id)
+    who = Identity(key.name, key.email, now)
+    message = rollback_message(marker.slug, marker.title, trailers)
+    return NewCommit(undone.tree, (tip,), message, who, who)
+
+
+def _refuse(undone: Merge, tip_tree: ObjectId, merged: _Merged) -> None:
+    if undone.conflicts:
+        paths = ", ".join(display_path(c.path) for c in undone.conflicts[:3])
+        raise ConflictError(
+            f"the revert of {merged.marker.slug} conflicts with what came after: {paths}",
+            why=f"files in conflict: {len(undone.conflicts)}; nothing was written",
+            remedies=(Remedy("Revert by hand.", ("git", "revert", "-m", "1", merged.after.id)),),
+        )
+    if undone.tree == tip_tree:
+        raise UsageError(f"{merged.marker.slug} is rolled back already: nothing of it is left")

@@ -1,0 +1,161 @@
+"""Verify a pull request: each of its commits against the bundle published for it. Changes nothing.
+
+Markers and branch names only say where to look. What counts is the bundle at `refs/lanectl/`,
+judged by the trust of the target's tip, and the commit's tree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lanectl import checks
+from lanectl.errors import RefusedError, UntrustedError
+from lanectl.flows.rollback import recompute
+from lanectl.flows.trust import load_trust, read_operator
+from lanectl.flows.verify import Submission, verify
+from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.display import display
+from lanectl.model.handoff import APPLIED, ROLLED_BACK, bundle_ref, parse_message
+from lanectl.model.pull_request_evidence import (
+    Judged,
+    Kind,
+    PullRequestEvidence,
+    PullRequestReport,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lanectl.flows.trust import OperatorFile
+    from lanectl.model.evidence import CommitFacts, Trust
+    from lanectl.model.names import ObjectId
+    from lanectl.model.report import VerificationReport
+    from lanectl.ports import EnforcerStore, System, TargetRepository
+    from lanectl.ports.publishing import Forge, PullRequest, Remote
+
+_LONGEST: Final = 50
+"""Marker commits of one pull request that are looked at: attempts of one handoff."""
+
+
+def verify_pull_request(
+    number: int,
+    *,
+    file: OperatorFile,
+    forge: Forge,
+    remote: Remote,
+    repository: TargetRepository,
+    store: EnforcerStore,
+    system: System,
+) -> PullRequestReport:
+    """Return the report over a pull request of the pinned repository.
+
+    Raises UntrustedError if it goes to another branch than the pinned one, and what fetching and
+    the forge raise.
+    """
+    operator = read_operator(file)
+    opened = forge.pull_request(number)
+    if opened.base_branch != operator.branch:
+        raise UntrustedError(
+            f"pull request {number} goes to {display(opened.base_branch)}",
+            why=f"{file.path} pins {operator.branch}, and only that branch says whom to believe",
+        )
+    target = f"refs/heads/{operator.branch}"
+    local = repository.resolve(operator.ref)
+    refs = remote.fetch((target, opened.head_ref), have=(local,) if local else ())
+    trust = load_trust(file, repository, store, tip=refs[target])
+    head = repository.find_commit(refs[opened.head_ref])
+    if head is None:
+        raise RefusedError(f"the head of pull request {number} is no commit")
+    evidence = _gather(opened, head, trust, remote, repository=repository, system=system)
+    findings = [
+        *(f for judged in evidence.chain if judged.report for f in judged.report.findings),
+        *checks.find(checks.pull_request.check(evidence)),
+    ]
+    return PullRequestReport(evidence, trust.source, tuple(dict.fromkeys(findings)))
+
+
+def _gather(
+    opened: PullRequest,
+    head: CommitFacts,
+    trust: Trust,
+    remote: Remote,
+    *,
+    repository: TargetRepository,
+    system: System,
+) -> PullRequestEvidence:
+    line, below = _walk(head, repository)
+    kind = _kind(opened.head_branch, head, has_markers=bool(line))
+    bundles = _bundles(line, remote, repository) if kind is Kind.HANDOFF else {}
+    chain = [
+        Judged(commit, _judge(commit, bundles, trust, repository, system))
+        for commit in (line if kind is Kind.HANDOFF else ())
+    ]
+    reverted = recompute(head, trust.source.tip, repository) if kind is Kind.ROLLBACK else None
+    return PullRequestEvidence(
+        number=opened.number, kind=kind, head_branch=opened.head_branch,
+        same_repository=opened.same_repository, required=trust.rules.require_handoff,
+        chain=tuple(chain), below=below, head=head, reverted=reverted,
+    )  # fmt: skip
+
+
+def _walk(
+    head: CommitFacts, repository: TargetRepository
+) -> tuple[list[CommitFacts], CommitFacts | None]:
+    """Return the marker commits from the head down, and the commit that should have been one.
+
+    The walk ends where a commit's first parent is the base that its own trailers name; whether
+    that is the bundle's base is judged later.
+    """
+    line: list[CommitFacts] = []
+    at: CommitFacts | None = head
+    while at is not None and len(line) < _LONGEST:
+        marker = parse_message(at.message)
+        if marker is None or marker.kind != APPLIED:
+            return line, at
+        line.append(at)
+        if at.parents[:1] == (marker.trailers.base,):
+            return line, None
+        at = repository.find_commit(at.parents[0]) if at.parents else None
+    return line, at
+
+
+def _kind(branch: str, head: CommitFacts, *, has_markers: bool) -> Kind:
+    marker = parse_message(head.message)
+    if branch.startswith("rollback/") or (marker is not None and marker.kind == ROLLED_BACK):
+        return Kind.ROLLBACK
+    return Kind.HANDOFF if has_markers or branch.startswith("feature/") else Kind.OTHER
+
+
+def _bundles(
+    line: list[CommitFacts], remote: Remote, repository: TargetRepository
+) -> Mapping[str, ObjectId]:
+    """Return the trees published for the bundles that these commits name, by ref."""
+    markers = [parse_message(commit.message) for commit in line]
+    refs = sorted({bundle_ref(marker.trailers.bundle) for marker in markers if marker})
+    there = remote.heads(*refs)
+    fetched = remote.fetch(sorted(there)) if there else {}
+    trees = {ref: repository.commit_tree(commit) for ref, commit in fetched.items()}
+    return {ref: tree for ref, tree in trees.items() if tree}
+
+
+def _judge(
+    commit: CommitFacts,
+    bundles: Mapping[str, ObjectId],
+    trust: Trust,
+    repository: TargetRepository,
+    system: System,
+) -> VerificationReport | None:
+    """Return the report over the bundle published for a commit, or None if there is none."""
+    marker = parse_message(commit.message)
+    tree = bundles.get(bundle_ref(marker.trailers.bundle)) if marker else None
+    if tree is None:
+        return None
+    names = (ARTIFACT, ARTIFACT + SIGNATURE_SUFFIX)
+    limit = trust.operator.limits.inflated + (1 << 20)
+    found = repository.objects.files_at(tree, names, limit=limit)
+    if ARTIFACT not in found:
+        return None
+    return verify(
+        Submission(found[ARTIFACT], found.get(names[1])), trust=trust, untrusted=None,
+        repository=repository, system=system, commit=commit.id,
+    )  # fmt: skip

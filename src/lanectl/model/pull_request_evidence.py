@@ -1,0 +1,71 @@
+"""What a pull request is judged by: its commits from the head down, and a report over each bundle."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lanectl.model.report import Outcome
+
+if TYPE_CHECKING:
+    from lanectl.model.evidence import CommitFacts
+    from lanectl.model.names import ObjectId
+    from lanectl.model.report import Finding, TrustSource, VerificationReport
+
+
+class Kind(enum.StrEnum):
+    """What a pull request claims to be, by its branch and markers: a claim, never evidence."""
+
+    HANDOFF = "handoff"
+    ROLLBACK = "rollback"
+    OTHER = "no-handoff"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A marker commit and the report over the bundle that it names (None: not published)."""
+
+    commit: CommitFacts
+    report: VerificationReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reverted:
+    """A recomputed revert: the tree it gives (None: it conflicts, or nothing says what of)."""
+
+    base_is_on_target: bool
+    reverts_handoff: bool
+    tree: ObjectId | None
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestEvidence:
+    """All facts about one pull request. `chain` is newest first; `below` is where it ends."""
+
+    number: int
+    kind: Kind
+    head_branch: str
+    same_repository: bool
+    required: bool
+    chain: tuple[Judged, ...]
+    below: CommitFacts | None
+    head: CommitFacts
+    reverted: Reverted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestReport:
+    """What was found. The findings of the bundles stand in their reports as well."""
+
+    evidence: PullRequestEvidence
+    trust: TrustSource
+    findings: tuple[Finding, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Rejected with any finding, unverified if a bundle could not be judged whole."""
+        if self.findings:
+            return Outcome.REJECTED
+        outcomes = [j.report.outcome for j in self.evidence.chain if j.report]
+        return Outcome.UNVERIFIED if Outcome.UNVERIFIED in outcomes else Outcome.ACCEPTED
