@@ -29,6 +29,14 @@ $(VENV)/dev: requirements/dev.txt $(VENV)/run
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
+FORGE  := tests/forge/package.json tests/forge/package-lock.json tests/forge/.npmrc
+
+$(VENV)/e2e: requirements/e2e.txt $(FORGE) $(VENV)/dev
+	@echo "installing the forge emulator into $(VENV)" >&2
+	$(PIP) --require-hashes -r requirements/e2e.txt
+	$(BIN)/python -m tests.forge.node $(VENV)/forge
+	@touch $@
+
 demo: $(VENV)/run ## Run the main job on a real repository: pack, verify, apply, and a refusal
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
@@ -36,7 +44,7 @@ test: $(VENV)/dev ## Run the tests (offline, about a minute) with branch coverag
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term
 
-e2e: $(VENV)/dev ## Run the slow, real-world and many-process tests
+e2e: $(VENV)/e2e ## Run the slow, real-world and many-process tests
 	$(BIN)/python -m pytest -m e2e -n $(JOBS)
 
 lint: $(VENV)/dev ## Check style, types, imports, and that generated documents are current

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.world import World, scrubbed
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_loopback = threading.Event()  # set while a test marked e2e runs
+
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
     """Prove the suite offline: any look-up or connection of this process fails the test.
 
-    Children inherit no proof; git is started with GIT_ALLOW_PROTOCOL=none, and the tests that
-    trace whole processes look for sockets.
+    This machine itself is let through in tests marked e2e, nothing else is. Children inherit no
+    proof; git is started with GIT_ALLOW_PROTOCOL=none, and the tests that trace whole processes
+    look for sockets.
     """
-    if event in {"socket.connect", "socket.getaddrinfo", "socket.sendto"}:
-        address = arguments[1] if event == "socket.connect" else arguments[0]
-        if not isinstance(
-            address, str | bytes
-        ):  # a path is a local socket: xdist's own, an agent's
-            raise AssertionError(f"network in a test: {event} {address!r}")
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event in {"socket.connect", "socket.sendto"}:
+        address = arguments[1]
+        if not isinstance(address, tuple):  # a path is a local socket: xdist's own, an agent's
+            return
+        host = address[0]
+    else:
+        return
+    if not (_loopback.is_set() and host in LOOPBACK):
+        raise AssertionError(f"network in a test: {event} {host!r}")
 
 
 sys.addaudithook(_refuse_network)
+
+
+@pytest.fixture(autouse=True)
+def _own_network(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.node.get_closest_marker("e2e"):
+        _loopback.set()
+    yield
+    _loopback.clear()
 
 
 @pytest.fixture(autouse=True)
