@@ -12,13 +12,13 @@ import pytest
 from tests.world import World, scrubbed
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_loopback = threading.Event()  # set while a test marked e2e runs
+_loopback = threading.Event()  # set while a test on a forge runs, or one marked e2e
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
     """Prove the suite offline: any look-up or connection of this process fails the test.
 
-    This machine itself is let through in tests marked e2e, nothing else is. Children inherit no
+    This machine itself is let through in tests that have a forge, nothing else is. Children inherit no
     proof; git is started with GIT_ALLOW_PROTOCOL=none, and the tests that trace whole processes
     look for sockets.
     """
@@ -40,7 +40,7 @@ sys.addaudithook(_refuse_network)
 
 @pytest.fixture(autouse=True)
 def _own_network(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.node.get_closest_marker("e2e"):
+    if request.node.get_closest_marker("e2e") or {"forge", "listener"} & set(request.fixturenames):
         _loopback.set()
     yield
     _loopback.clear()

@@ -136,31 +136,28 @@ class World:
     """One hub with three clones. `url` is the hub's address, as the Enforcer pins it."""
 
     def __init__(
-        self, root: Path, monkeypatch: pytest.MonkeyPatch, object_format: str = "sha1"
+        self,
+        root: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        object_format: str = "sha1",
+        hub: Path | None = None,
     ) -> None:
         self.root = root
         self.monkeypatch = monkeypatch
-        self.hub, self.person = root / "hub.git", root / "person"
+        self.hub, self.person = hub or root / "hub.git", root / "person"
         self.builder, self.enforcer = root / "builder", root / "enforcer"
         self.keys = root / "keys"
         root.mkdir()
-        git(
-            root,
-            "init",
-            "-q",
-            "--bare",
-            "-b",
-            "main",
-            f"--object-format={object_format}",
-            "hub.git",
-        )
+        made = f"--object-format={object_format}"
+        if hub is None:
+            git(root, "init", "-q", "--bare", "-b", "main", made, "hub.git")
         # a clone of an empty repository would not learn its hash
         git(root, "init", "-q", "-b", "main", f"--object-format={object_format}", "person")
         git(self.person, "remote", "add", "origin", str(self.hub))
         fill(self.person)
         self.commit("base")
-        git(root, "clone", "-q", "hub.git", "builder")
-        git(root, "clone", "-q", "hub.git", "enforcer")
+        git(root, "clone", "-q", str(self.hub), "builder")
+        git(root, "clone", "-q", str(self.hub), "enforcer")
         monkeypatch.setenv("LANECTL_BUILDER_KEY", str(self.keys / "builder.pem"))
 
     @property

@@ -79,6 +79,10 @@ def _gather(
         signature_present=submission.signature is not None,
         commit_wanted=commit is not None,
     )
+    if repository is not None and commit is not None:
+        facts = repository.find_commit(commit)
+        parent = repository.find_commit(facts.parents[0]) if facts and facts.parents else None
+        evidence = replace(evidence, commit=facts, commit_parent=parent)
     evidence = _gather_signature(evidence, submission.signature)
     if trust is not None and not checks.is_authenticated(evidence):
         return evidence
@@ -87,10 +91,6 @@ def _gather(
     said = evidence.outer or evidence.inner
     if repository is not None and said is not None:
         evidence = _gather_replay(evidence, repository, said.handoff)
-        if commit is not None:
-            facts = repository.find_commit(commit)
-            parent = repository.find_commit(facts.parents[0]) if facts and facts.parents else None
-            evidence = replace(evidence, commit=facts, commit_parent=parent)
     return evidence
 
 

@@ -46,7 +46,7 @@ def revert(objects: Objects, onto: ObjectId, before: ObjectId, after: ObjectId) 
 
 
 def _stand_in(objects: Objects, tree: ObjectId, parent: ObjectId | None = None) -> ObjectId:
-    who = {"NAME": "lanectl", "EMAIL": "lanectl@localhost", "DATE": "0 +0000"}
+    who = {"NAME": "lanectl", "EMAIL": "lanectl@localhost", "DATE": "@0 +0000"}
     extra = {f"GIT_{part}_{k}": v for part in ("AUTHOR", "COMMITTER") for k, v in who.items()}
     parents = ["-p", parent] if parent else []
     out = objects.git.run(
