@@ -24,7 +24,8 @@ class Forge(Breakable):
     """A context manager; inside it, `url` serves. A repository is named owner/name.
 
     `people` holds the tokens, `requests` what came so far, `checks_need_app` whether check-runs
-    are refused to tokens like these, as GitHub does. See Breakable for the verbs that break it.
+    are refused to tokens like these, as GitHub does. See Breakable for the verbs that break it. If the
+    forge itself failed at something, leaving it raises AssertionError.
     """
 
     def __init__(self) -> None:
@@ -57,6 +58,8 @@ class Forge(Breakable):
         self._server.close()
         self.emulator.close()
         self._folder.cleanup()
+        if kind is None and self._server.errors:
+            raise AssertionError("\n".join(self._server.errors))
 
     @property
     def requests(self) -> list[Seen]:

@@ -53,7 +53,7 @@ class Mirror:
     def _refs(self, repo: str) -> dict[str, str]:
         rows: list[dict[str, Any]] = []
         for kind in ("heads", "tags"):
-            rows += self._do("GET", f"/repos/{repo}/git/matching-refs/{kind}?per_page=100")
+            rows += self._do("GET", f"/repos/{repo}/git/matching-refs/{kind}")  # has no pages
         return {row["ref"]: row["object"]["sha"] for row in rows}
 
     def _id(self, ours: str) -> str:

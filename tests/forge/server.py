@@ -7,6 +7,7 @@ import socket
 import socketserver
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
@@ -45,6 +46,7 @@ class Server(socketserver.ThreadingTCPServer):
     ) -> None:
         self.app, self.faults, self.name = app, faults or Faults(), name
         self.log: list[Seen] = []
+        self.errors: list[str] = []  # what the forge itself could not do, with where
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -109,14 +111,21 @@ class Handler(BaseHTTPRequestHandler):
         body = read_body(self.headers, self.rfile)
         request = parse(self.command, self.path, self.headers, body)
         if fault is None:
-            self._send(self.server.app(request))
+            self._send(self._work(request))
         else:
             self._broken(fault, request)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
+    def _work(self, request: Request) -> Answer:
+        try:
+            return self.server.app(request)
+        except Exception:  # noqa: BLE001  # kept, and raised when the forge ends
+            self.server.errors.append(f"{request.method} {request.path}\n{traceback.format_exc()}")
+            return Answer(500, b"the test forge failed\n", {"Content-Type": "text/plain"})
+
     def _broken(self, fault: Fault, request: Request) -> None:
-        real = self.server.app(request) if fault.after else Answer(200, b" " * 512)
+        real = self._work(request) if fault.after else Answer(200, b" " * 512)
         if fault.kind == "answer":
             self._send(fault.answer)
         elif fault.kind == "hang":

@@ -203,6 +203,16 @@ def test_nothing_is_left_of_a_forge(tmp_path: Path) -> None:
         httpx.get(forge.url, trust_env=False)
 
 
+def test_a_failure_of_the_forge_itself_is_not_hidden() -> None:
+    def use(forge: Forge) -> None:
+        forge.emulator.close()
+        with client(forge) as one:
+            assert one.get("/user").status_code == 500
+
+    with pytest.raises(AssertionError, match="ConnectionRefusedError"), Forge() as forge:
+        use(forge)
+
+
 def test_a_forge_is_there_in_no_time() -> None:
     begin = time.monotonic()
     with Forge() as forge:

@@ -28,7 +28,9 @@ def test_what_is_pushed_is_what_rest_shows(clone: Clone) -> None:
     repo = github(clone.forge, clone.forge.people.writer).get_repo("acme/shop")
     assert repo.private
     assert repo.get_branch("feature/x").commit.sha == made
-    assert repo.get_contents("d/b.bin", ref="feature/x").decoded_content == bytes(range(256))
+    found = repo.get_contents("d/b.bin", ref="feature/x")
+    assert not isinstance(found, list)
+    assert found.decoded_content == bytes(range(256))
     files = {f.filename for f in repo.compare("main", "feature/x").files}
     assert files == {"a.txt", "new dir/\u00e9.txt"}
     clone.git("tag", "-a", "v1", "-m", "one")
@@ -244,6 +246,34 @@ def test_a_merge_that_github_would_refuse_is_refused(clone: Clone) -> None:
     clone.push("main")
     assert writer.get_pull(number).mergeable is False
     assert ask(clone.forge, "writer", "PUT", path).status_code == 405
+
+
+def test_a_merge_waits_for_the_required_check_on_the_newest_commit(clone: Clone) -> None:
+    first = clone.branch("feature/x", {"a.txt": b"two\n"})
+    rules = {
+        "required_status_checks": {"strict": False, "contexts": ["verify"]},
+        "enforce_admins": False, "required_pull_request_reviews": None, "restrictions": None,
+    }  # fmt: skip
+    protection = "/repos/acme/shop/branches/main/protection"
+    assert clone.forge.emulator.own("PUT", protection, rules).status == 200
+    writer = github(clone.forge, clone.forge.people.writer).get_repo("acme/shop")
+    pull = writer.create_pull(base="main", head="feature/x", title="t", body="b")
+    writer.create_check_run("verify", first, status="completed", conclusion="success")
+    later = clone.commit("later", {"a.txt": b"three\n"})
+    clone.push("feature/x")
+    path = f"/repos/acme/shop/pulls/{pull.number}/merge"
+    refused = ask(clone.forge, "writer", "PUT", path)
+    assert refused.status_code == 405
+    assert refused.json()["message"] == 'Required status check "verify" is expected.'
+    writer.create_check_run("verify", later, status="completed", conclusion="success")
+    assert ask(clone.forge, "writer", "PUT", path).status_code == 200
+
+
+def test_more_refs_than_one_page(clone: Clone) -> None:
+    refs = [f"refs/heads/b{number}" for number in range(105)]
+    clone.push(*(f"main:{ref}" for ref in refs))
+    clone.push("--delete", *refs[:2])
+    assert len(View(clone.forge, "acme/shop").branches()) == 104
 
 
 def test_refs_by_rest_are_refs_in_git(clone: Clone) -> None:
