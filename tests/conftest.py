@@ -6,10 +6,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.world import World, scrubbed
+
+if TYPE_CHECKING:
+    from tests.forge.forge import Forge
+    from tests.forge.listener import Listener
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _loopback = threading.Event()  # set while a test on a forge runs, or one marked e2e
@@ -67,3 +72,21 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """The same without any trust."""
     return World(tmp_path / "world", monkeypatch)
+
+
+@pytest.fixture
+def forge() -> Iterator[Forge]:
+    """GitHub's REST and git on one loopback address, no repository yet; for tests marked e2e."""
+    from tests.forge.forge import Forge
+
+    with Forge() as one:
+        yield one
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """Another host, as far as a client can tell; for tests marked e2e."""
+    from tests.forge.listener import Listener
+
+    with Listener() as one:
+        yield one

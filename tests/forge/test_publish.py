@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.forge.listener import Listener
-from tests.forge.story import ForgeWorld
+from tests.forge.world import ForgeWorld
 from tests.world import git, write
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.forge.story import ForgeWorld
+from tests.forge.world import ForgeWorld
 from tests.world import git, lanectl, write
 
 

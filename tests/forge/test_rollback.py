@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from tests.forge.story import ForgeWorld
+from tests.forge.world import ForgeWorld
 from tests.forge.test_pull_request import tamper
 from tests.world import Ran, git, lanectl, write
 
