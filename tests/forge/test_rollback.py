@@ -6,8 +6,8 @@ from typing import Literal
 
 import pytest
 
-from tests.forge.world import ForgeWorld
 from tests.forge.test_pull_request import tamper
+from tests.forge.world import ForgeWorld
 from tests.world import Ran, git, lanectl, write
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lanectl.errors import ConflictError, Remedy
+from lanectl.errors import ConflictError, LaneError, Remedy
 from lanectl.flows.apply import refuse_conflict
 from lanectl.formats import lockfiles
 from lanectl.formats.pull_request import check_output, pull_request
@@ -160,6 +160,15 @@ def _step(
     return facts
 
 
+def _push(remote: Remote, ref: str, new: ObjectId, old: ObjectId | None) -> None:
+    """Push; a push that failed may have arrived, or another Enforcer's may have: look."""
+    try:
+        remote.push(ref, new, old)
+    except LaneError:
+        if remote.heads(ref).get(ref) != new:
+            raise
+
+
 def _push_bundle(
     remote: Remote, repository: ApplyingRepository, verified: VerifiedBundle, submission: Submission
 ) -> Facts:
@@ -173,7 +182,7 @@ def _push_bundle(
     ref = bundle_ref(digest)
     there = remote.heads(ref).get(ref)
     if there is None:
-        remote.push(ref, commit, None)
+        _push(remote, ref, commit, None)
     elif there != commit and _artifact_at(remote, repository, ref) != submission.artifact:
         raise ConflictError(
             f"{ref} of the remote holds something else",
@@ -203,7 +212,7 @@ def _push_branch(
         if not repository.is_ancestor(there, commit):
             raise _elsewhere(branch, commit, there)
     if there != commit:
-        remote.push(ref, commit, there)
+        _push(remote, ref, commit, there)
     back = remote.fetch((ref,), have=(commit,))[ref]
     if repository.commit_tree(back) != repository.commit_tree(commit):
         raise _elsewhere(branch, commit, back)
