@@ -22,6 +22,7 @@ from lanectl.checks import (
     signature,
     source,
     statement,
+    workflow,
 )
 from lanectl.model.report import Finding, Step, StepState
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, source,
+    rollback, commit, source, workflow,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}
