@@ -89,7 +89,7 @@ RULES = (
 _HOSTED = re.compile(
     r"(ubuntu|windows|macos)-(latest|slim|\d{1,4}(\.\d{2})?)(-(arm|intel|large|xlarge))?"
 )
-_VERIFIES = re.compile(r"\blanectl[\s\\]+verify\b")
+_VERIFIES = re.compile(r"""\blanectl["'\s\\]+verify\b""")
 _CHECKOUT = re.compile(r"[^@]*\bcheckout(@|$)")
 _OF_TARGET = re.compile(
     r"\$\{\{\s*github\.(base_ref|ref|sha|repository|event\.pull_request\.base\.[\w.]+"
