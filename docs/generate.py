@@ -37,7 +37,7 @@ def rules() -> str:
         NOTE,
         "# Rules\n",
         "Every finding names one of these rules. All of them block: none can be allowed.\n",
-        "`source/…` is judged by `pack`, `commit/…` by `verify --commit`, the "
+        "`source/…` is judged by `pack`, `commit/…` by `verify --commit`, `workflow/…` by `lane check`, the "
         "others by `verify` and `apply`; `paths/…` and `rollback/…` by `pack` as well, so that the "
         "Builder learns of them first.\n",
     ]

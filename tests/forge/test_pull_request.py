@@ -163,6 +163,16 @@ def test_texts_for_people_and_for_the_forge(story: ForgeWorld) -> None:
     assert lanectl("verify").code == 2
 
 
+def test_the_head_may_be_named(story: ForgeWorld) -> None:
+    number = story.publish(story.packed())
+    head = git(story.hub, "rev-parse", "feature/fix-login")
+    assert story.judge(number, "--expect-head", head).code == 0
+    other = story.judge(number, "--expect-head", "0" * 40)
+    assert (other.code, other.rules) == (1, ["pull-request/head"])
+    assert story.judge(number, "--expect-head", "main").code == 2
+    assert lanectl("verify", "x", "--expect-head", head).code == 2
+
+
 def test_there_is_no_such_pull_request(story: ForgeWorld) -> None:
     judged = story.judge(4711)
     assert (judged.code, "does not know" in judged.err) == (3, True)

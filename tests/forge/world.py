@@ -59,9 +59,11 @@ class ForgeWorld(World):
         number: int = done.json["pull_request"]["number"]
         return number
 
-    def judge(self, number: int) -> Ran:
+    def judge(self, number: int, *extra: str) -> Ran:
         """Verify a pull request as JSON."""
-        return lanectl("verify", "--pull-request", number, "--repo", self.enforcer, "--json")
+        return lanectl(
+            "verify", "--pull-request", number, "--repo", self.enforcer, "--json", *extra
+        )
 
     def open(self, branch: str) -> int:
         """Open a pull request as a person would, by another client."""

@@ -23,6 +23,7 @@ from lanectl.checks import (
     signature,
     source,
     statement,
+    workflow,
 )
 from lanectl.model.report import Finding, Step, StepState
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, source, pull_request,
+    rollback, commit, source, pull_request, workflow,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}

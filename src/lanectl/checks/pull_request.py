@@ -47,6 +47,12 @@ RULES = (
         _AGAIN,
     ),
     Rule(
+        "pull-request/head",
+        "The pull request has another head than the one asked about",
+        "It was pushed to meanwhile; a result over the new head must not stand at the old one.",
+        Remedy("Let the check of the new head decide."),
+    ),
+    Rule(
         "pull-request/required",
         "This repository takes handoffs only",
         "`require_handoff` in lanectl.toml at the target's tip says so.",
@@ -63,6 +69,8 @@ RULES = (
 
 def check(evidence: PullRequestEvidence) -> Iterator[Fault]:
     """Yield what is wrong with a pull request as a whole."""
+    if evidence.expected_head not in {None, evidence.head.id}:
+        yield Fault("pull-request/head", "", evidence.head.id, evidence.expected_head or "")
     if evidence.kind is Kind.OTHER:
         if evidence.required:
             yield Fault("pull-request/required", evidence.head_branch, "no handoff", "a handoff")

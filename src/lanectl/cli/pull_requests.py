@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Any
 from lanectl.cli import render
 from lanectl.cli.options import Format
 from lanectl.errors import ExitCode, UsageError
+from lanectl.model.names import ObjectId
 
 if TYPE_CHECKING:
     from lanectl.model.pull_request_evidence import PullRequestReport
 
 
-def judge(number: int, repo: str, operator: str | None, output: Format) -> int:
+def judge(
+    number: int, expect_head: str | None, repo: str, operator: str | None, output: Format
+) -> int:
     """Judge a pull request of the pinned repository; return the exit code."""
     from lanectl.flows.trust import read_operator
     from lanectl.flows.verify_pull_request import verify_pull_request
     from lanectl.wiring import claude, neutral
 
+    try:
+        head = ObjectId(expect_head) if expect_head is not None else None
+    except ValueError as error:
+        raise UsageError(f"--expect-head: {error}") from error
     if output is Format.SARIF:
         raise UsageError("a pull request's report has no SARIF form; use --json or --format github")
     with (
@@ -29,7 +36,7 @@ def judge(number: int, repo: str, operator: str | None, output: Format) -> int:
         repository = side.require_repository()
         remote = claude.remote(read_operator(side.operator_file), repository)
         report = verify_pull_request(
-            number, file=side.operator_file, forge=forge, remote=remote, repository=repository,
+            number, expected_head=head, file=side.operator_file, forge=forge, remote=remote, repository=repository,
             store=side.store, system=side.system,
         )  # fmt: skip
     _show(report, output)

@@ -25,6 +25,10 @@ def command(
             metavar="N", min=1, help="Judge a pull request instead: every commit, and its bundles."
         ),
     ] = None,
+    expect_head: Annotated[
+        str | None,
+        typer.Option(metavar="SHA", help="With --pull-request: refuse if its head is another one."),
+    ] = None,
     commit: Annotated[
         str | None, typer.Option(metavar="SHA", help="Compare this commit with the bundle, too.")
     ] = None,
@@ -44,7 +48,10 @@ def command(
     if pull_request is not None:
         if bundle is not None or commit is not None or signature is not None:
             raise UsageError("--pull-request takes no bundle, --commit or --signature")
-        return pull_requests.judge(pull_request, repo, operator, Format.JSON if as_json else output)
+        shown = Format.JSON if as_json else output
+        return pull_requests.judge(pull_request, expect_head, repo, operator, shown)
+    if expect_head is not None:
+        raise UsageError("--expect-head needs --pull-request")
     if bundle is None:
         raise UsageError(
             "there is nothing to verify",

@@ -6,6 +6,7 @@ judged by the trust of the target's tip, and the commit's tree.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lanectl import checks
@@ -40,6 +41,7 @@ _LONGEST: Final = 50
 def verify_pull_request(
     number: int,
     *,
+    expected_head: ObjectId | None = None,
     file: OperatorFile,
     forge: Forge,
     remote: Remote,
@@ -48,6 +50,8 @@ def verify_pull_request(
     system: System,
 ) -> PullRequestReport:
     """Return the report over a pull request of the pinned repository.
+
+    `expected_head` is the commit that the caller's check stands for.
 
     Raises UntrustedError if it goes to another branch than the pinned one, and what fetching and
     the forge raise.
@@ -66,7 +70,8 @@ def verify_pull_request(
     head = repository.find_commit(refs[opened.head_ref])
     if head is None:
         raise RefusedError(f"the head of pull request {number} is no commit")
-    evidence = _gather(opened, head, trust, remote, repository=repository, system=system)
+    gathered = _gather(opened, head, trust, remote, repository=repository, system=system)
+    evidence = replace(gathered, expected_head=expected_head)
     findings = [
         *(f for judged in evidence.chain if judged.report for f in judged.report.findings),
         *checks.find(checks.pull_request.check(evidence)),

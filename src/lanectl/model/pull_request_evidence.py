@@ -52,6 +52,7 @@ class PullRequestEvidence:
     below: CommitFacts | None
     head: CommitFacts
     reverted: Reverted | None = None
+    expected_head: ObjectId | None = None
 
 
 @dataclass(frozen=True, slots=True)
