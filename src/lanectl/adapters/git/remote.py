@@ -109,15 +109,16 @@ class GitRemote:
             "push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags",
             f"--force-with-lease={ref}:{old or ''}", self.address.url, f"{new}:{ref}", ok=(0, 1),
         ).decode("utf-8", "replace")  # fmt: skip
-        for line in out.splitlines():
-            flag, _, rest = line.partition("\t")
-            if flag == "!":
-                raise _refused(ref, rest.partition("\t")[2])
-        if "Done" not in out.splitlines():
+        told = [line.split("\t") for line in out.splitlines() if line.count("\t") >= 2]
+        mine = next((row for row in told if row[1].rpartition(":")[2] == ref), None)
+        if mine is None:  # git says "Done" also when the connection was cut
+            where = display(self.address.host or self.address.url)
             raise UnavailableError(
-                f"{display(self.address.host or self.address.url)} did not say that it took the push",
+                f"{where} did not say that it took the push",
                 remedies=(Remedy("Run the command again: it looks first what is there."),),
             )
+        if mine[0] == "!":
+            raise _refused(ref, mine[2])
 
     def _run(
         self, *arguments: str, ok: tuple[int, ...] = (0,), objects: bytes | None = None
