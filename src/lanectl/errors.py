@@ -85,3 +85,9 @@ class ConflictError(LaneError):
     """The repository holds something that this handoff must not replace."""
 
     exit_code = ExitCode.CONFLICT
+
+
+class LaneViolation(LaneError):  # noqa: N818 - the exit code's own words
+    """A command, a credential or a file is in the wrong lane. Names variables, never their values."""
+
+    exit_code = ExitCode.LANE

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lanectl.checks import (
     archive,
     commit,
+    credential,
     envelope,
     handoff,
     members,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, source,
+    rollback, commit, source, credential,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}

@@ -10,6 +10,7 @@ import typer
 
 from lanectl import __version__
 from lanectl.cli import apply, init, inspect, keys, pack, render, sign, verify
+from lanectl.cli.lanes import LaneCommand
 from lanectl.errors import ExitCode, LaneError, UnreadableError
 from lanectl.model.display import display
 
@@ -24,13 +25,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(init.command)
+app.command("init", cls=LaneCommand)(init.command)
 app.add_typer(keys.app, name="keys")
-app.command("pack")(pack.command)
-app.command("sign")(sign.command)
-app.command("inspect")(inspect.command)
-app.command("verify")(verify.command)
-app.command("apply")(apply.command)
+app.command("pack", cls=LaneCommand)(pack.command)
+app.command("sign", cls=LaneCommand)(sign.command)
+app.command("inspect", cls=LaneCommand)(inspect.command)
+app.command("verify", cls=LaneCommand)(verify.command)
+app.command("apply", cls=LaneCommand)(apply.command)
 
 
 def _print_version(value: bool) -> None:
@@ -47,6 +48,14 @@ def root(
             "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
+    _profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="FILE",
+            help="Declare the lane by a file (.env.codex, .env.claude) and load its variables.",
+        ),
+    ] = None,
 ) -> None:
     """Safe, provable handoff of a coding agent's change into a repository that matters."""
 
