@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -9,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lanectl import __version__
-from lanectl.cli import apply, init, inspect, keys, pack, render, sign, verify
+from lanectl.cli import apply, init, inspect, keys, lane, pack, render, sign, verify
 from lanectl.cli.lanes import LaneCommand
 from lanectl.errors import ExitCode, LaneError, UnreadableError
 from lanectl.model.display import display
@@ -32,6 +33,7 @@ app.command("sign", cls=LaneCommand)(sign.command)
 app.command("inspect", cls=LaneCommand)(inspect.command)
 app.command("verify", cls=LaneCommand)(verify.command)
 app.command("apply", cls=LaneCommand)(apply.command)
+app.add_typer(lane.app, name="lane")
 
 
 def _print_version(value: bool) -> None:
@@ -74,7 +76,7 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit code. Lets no exception out but an interrupt's exit."""
-    as_json = "--json" in arguments
+    as_json = "--json" in [*itertools.takewhile(lambda word: word != "--", arguments)]
     try:
         result = app(arguments, prog_name="lanectl", standalone_mode=False)
         return int(result or ExitCode.OK)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lanectl.model.lane import Profile
+    from lanectl.ports import Enclosure, Runner
 
 
 def load_profile(path: str) -> Profile:
@@ -30,3 +31,23 @@ def adopt(variables: Mapping[str, str]) -> None:
 def environment() -> dict[str, str]:
     """Return the environment with the adopted profile."""
     return system.environment()
+
+
+def enclosure(start: str, profile: Profile | None) -> Enclosure:
+    """Return what a command of the codex lane may see, in the repository at or above `start`."""
+    import os
+
+    from lanectl.adapters.places import enclosure_of
+    from lanectl.model.settings import Limits
+    from lanectl.wiring.common import open_git
+
+    with open_git(start, Limits()) as (_, repository, _scratch):
+        top = os.fsdecode(repository.top or repository.git_dir)
+    return enclosure_of(top, system.environment(), profile.path if profile else None)
+
+
+def runner() -> Runner:
+    """Return what starts commands."""
+    from lanectl.adapters.sandbox import CommandRunner
+
+    return CommandRunner()
