@@ -54,14 +54,14 @@ def forbidden_to(
 ) -> Iterator[tuple[Act, str]]:
     """Yield the files and folders that a lane must not be able to read, and which act reading is.
 
-    The Builder signs nothing itself inside its sandbox, so its own key is among them.
+    The Builder's own key is among them: inside its sandbox it signs nothing itself.
     """
-    for path in profile_of(lane.other, top, named):
-        yield Act.OTHER_FILES, path
     for path in key_of(Lane.CODEX, variables):
         yield Act.SIGNING_KEY, path
     if lane is Lane.CLAUDE:
         return
+    for path in profile_of(Lane.CLAUDE, top, named):
+        yield Act.OTHER_FILES, path
     for path in key_of(Lane.CLAUDE, variables):
         yield Act.SIGNING_KEY, path
     yield Act.OTHER_FILES, operator_path(variables)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from lanectl.checks import (
     archive,
     commit,
-    credential,
     envelope,
     handoff,
+    lane,
     members,
     paths,
     provenance,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, source, credential,
+    rollback, commit, source, lane,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}

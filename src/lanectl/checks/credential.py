@@ -1,32 +1,22 @@
-"""Credential: which variables a lane may not hold. Names them, and never looks at more than the kind."""
+"""Credential: which variables a lane may not hold, or misses. Names them; never returns a value."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from lanectl.errors import Remedy
 from lanectl.formats.credential import credentials
 from lanectl.model.lane import Kind, Lane
-from lanectl.model.report import Fault, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lanectl.model.lane import Credential
 
-RULES = (
-    Rule(
-        "credential/forbidden",
-        "The lane holds a credential that it must not hold",
-        "What one lane can do, the other must not be able to do: that is what the handoff is for.",
-        Remedy(
-            "Take the variable out of that environment; `lane exec codex` passes none of it on."
-        ),
-    ),
-)
-
 _ALLOWED_CODEX: Final = frozenset({Kind.SUPABASE_PUBLIC, Kind.BUILDER_KEY})
 _FORBIDDEN_CLAUDE: Final = frozenset({Kind.BUILDER_KEY})
+_SUPABASE: Final = re.compile(r"SUPABASE", re.IGNORECASE)
+_SERVICE: Final = re.compile(r"SERVICE|SECRET|ADMIN", re.IGNORECASE)
 
 
 def forbidden(lane: Lane, variables: Mapping[str, str]) -> tuple[Credential, ...]:
@@ -42,12 +32,13 @@ def forbidden(lane: Lane, variables: Mapping[str, str]) -> tuple[Credential, ...
     )
 
 
-def check(lane: Lane, variables: Mapping[str, str], where: str) -> Iterator[Fault]:
-    """Yield a fault for every credential that `lane` may not hold; `where` says whose environment."""
-    for found in forbidden(lane, variables):
-        yield Fault(
-            "credential/forbidden",
-            f"{where}: {found.variable}",
-            found.kind.value,
-            f"not in the {lane} lane",
-        )
+def misfits(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the Enforcer's Supabase keys: (variable, why). Nothing without any."""
+    if not any(_SUPABASE.search(name) and value.strip() for name, value in variables.items()):
+        return
+    held = credentials(variables)
+    for found in held:
+        if found.kind is Kind.SUPABASE_PUBLIC and _SERVICE.search(found.variable):
+            yield found.variable, f"it calls itself a service key and is {found.kind.value}"
+    if not any(c.kind is Kind.SUPABASE_SERVICE for c in held):
+        yield "SUPABASE_…", "Supabase is set up without a key that has the role service_role"

@@ -29,7 +29,7 @@ _BY_NAME: Final = {name: kind for kind, names in _NAMES.items() for name in name
 _VALUES: Final = (
     (Kind.FORGE, re.compile(r"(?<![\w-])(gh[opusr]_\w{10}|github_pat_\w{10}|glpat-[\w-]{10})")),
     (Kind.FORGE, re.compile(r"\bauthorization:\s*(basic|bearer|token)\s+\S", re.IGNORECASE)),
-    (Kind.FORGE, re.compile(r"\bhttps?://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)),
+    (Kind.FORGE, re.compile(r"\bhttps?://([^/@\s:]*:[^/@\s]+|[^/@\s:]{20,})@", re.IGNORECASE)),
     (Kind.SUPABASE_ACCESS, re.compile(r"(?<![\w-])sbp_\w{10}")),
     (Kind.DATABASE, re.compile(r"\b(postgres|postgresql|mysql|mariadb|mongodb|redis|rediss)(\+\w+)?://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)),
     (Kind.DATABASE, re.compile(r"\b(host|hostaddr|dbname)\s*=.*\bpassword\s*=\s*\S|\bpassword\s*=\s*\S.*\b(host|hostaddr|dbname)\s*=", re.IGNORECASE | re.DOTALL)),
