@@ -66,7 +66,7 @@ def test_nothing_is_inherited(tree: Path) -> None:
 
 
 def test_without_a_profile_there_are_only_basics() -> None:
-    found = environment_of(None, {"PATH": "/bin", "GH_TOKEN": SECRET, "X": "1"})
+    found = environment_of(Lane.CODEX, None, {"PATH": "/bin", "GH_TOKEN": SECRET, "X": "1"})
     assert found == {"PATH": "/bin", "LANECTL_LANE": "codex"}
 
 
@@ -88,8 +88,10 @@ def test_a_profile_with_the_other_lanes_credentials_is_refused(tree: Path, line:
 
 
 def test_the_other_lane_is_refused(tree: Path) -> None:
-    assert lanectl("lane", "exec", "claude", "--repo", tree, "--", "env").code == 2
     write(tree / ".env.claude", b"LANECTL_LANE=claude\n", 0o600)
+    for profile in ((), ("--profile", tree / ".env.claude")):
+        done = lanectl(*profile, "lane", "exec", "claude", "--repo", tree, "--", "env")
+        assert done.code == 2
     done = lanectl("--profile", tree / ".env.claude", "lane", "exec", "codex", "--", "env")
     assert done.code == 6
 
@@ -108,7 +110,6 @@ class NoSandbox:
 def test_what_cannot_be_enforced_is_said_line_by_line() -> None:
     said: list[str] = []
     arguments = {
-        "lane": Lane.CODEX,
         "variables": {},
         "runner": NoSandbox(),
         "enclosure": Enclosure("/"),
@@ -159,6 +160,14 @@ def test_keys_and_log_ins_cannot_be_read(tree: Path) -> None:
     with (tree / ".env.codex").open("a") as file:
         file.write(f"LANECTL_BUILDER_KEY={tree}/elsewhere/builder.pem\n")
     script = "for f; do cat $f 2>/dev/null && echo read $f; done; grep -r s3cret . 2>/dev/null; cat .env.codex"
+    plain = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *PRIVATE],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert plain.stdout.count("read ") == len(PRIVATE), "the same is possible outside"
     done = run_in(tree, "sh", "-c", script, "sh", *PRIVATE, options=["--require-sandbox"])
     assert done.code == 0, done.err
     assert done.out == (tree / ".env.codex").read_text()
@@ -185,6 +194,23 @@ def test_no_network_and_no_other_process(tree: Path) -> None:
     assert done.out.startswith("True\nTrue\n"), done.err
     top = Path(tree).parts[2] if str(tree).startswith("/tmp/") else ""
     assert done.out.endswith(f"{[top] if top else []} []\n")
+
+
+@sandboxed
+def test_inside_another_sandbox_it_says_what_it_cannot_enforce(tree: Path) -> None:
+    inner = (sys.executable, "-m", "lanectl", "lane", "exec", "codex")
+    done = run_in(tree, *inner, "--", "sh", "-c", "exit 3", options=["--require-sandbox"])
+    if "no sandbox" not in done.err:
+        pytest.skip("this machine lets one sandbox make another")
+    assert done.code == 3
+    assert done.err.count("NOT enforced: ") == len(NOT_ENFORCED)
+    again = (*inner, "--require-sandbox", "--", "true")
+    assert run_in(tree, *again, options=["--require-sandbox"]).code == 6
+
+
+def test_a_bare_repository_is_no_work_tree(bare_world: World) -> None:
+    done = lanectl("lane", "exec", "codex", "--repo", bare_world.hub, "--", "env")
+    assert (done.code, "is no work tree" in done.err) == (3, True)
 
 
 @sandboxed

@@ -11,6 +11,8 @@ from lanectl.adapters.store import (
     operator_path,
     state_folder,
 )
+from lanectl.errors import UnreadableError
+from lanectl.model.display import display
 from lanectl.model.lane import PROFILES, Act, Lane
 from lanectl.ports import Enclosure
 
@@ -76,6 +78,8 @@ def enclosure_of(top: str, variables: Mapping[str, str], named: str | None) -> E
 
     The profile stays read-only as well: what an agent wrote there, a trusted process would load.
     """
+    if not os.path.lexists(os.path.join(top, ".git")):
+        raise UnreadableError(f"{display(top)} is no work tree")
     parts = [os.path.join(top, ".git"), *map(os.path.realpath, profile_of(Lane.CODEX, top, named))]
     parts += [os.path.realpath(named)] if named else []
     inside = [p for p in dict.fromkeys(parts) if p.startswith(f"{top}/") and os.path.exists(p)]

@@ -46,9 +46,9 @@ def exec_(
     from lanectl.flows import lane_exec as flow
     from lanectl.wiring import lane as wiring
 
-    variables = flow.environment_of(context.obj, wiring.environment())
+    variables = flow.environment_of(lane, context.obj, wiring.environment())
     return flow.execute(
-        command, lane=lane, variables=variables, runner=wiring.runner(),
+        command, variables=variables, runner=wiring.runner(),
         enclosure=wiring.enclosure(repo, context.obj), required=require_sandbox, say=render.talk,
     )  # fmt: skip
 

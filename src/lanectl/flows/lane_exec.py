@@ -32,11 +32,20 @@ NOT_ENFORCED: Final = (
 """What only an enclosure keeps a command from."""
 
 
-def environment_of(profile: Profile | None, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a codex command.
+def environment_of(
+    lane: Lane, profile: Profile | None, inherited: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment of a command that is to run in a lane.
 
-    Raises LaneViolation: the profile is another lane's, or holds what the codex lane must not hold.
+    Raises UsageError for any lane but codex; LaneViolation: the profile is another lane's, or holds
+    what the codex lane must not hold.
     """
+    if lane is not Lane.CODEX:
+        raise UsageError(
+            f"nothing is run in the {lane} lane",
+            why="its credentials are lanectl's own and are passed to no command",
+            remedies=(Remedy("Call lanectl itself.", ("lanectl", "--profile", ".env.claude")),),
+        )
     variables = dict(profile.variables) if profile else {}
     if profile is not None and profile.lane is not Lane.CODEX:
         raise LaneViolation(
@@ -52,7 +61,6 @@ def environment_of(profile: Profile | None, inherited: Mapping[str, str]) -> dic
 def execute(
     command: Sequence[str],
     *,
-    lane: Lane,
     variables: Mapping[str, str],
     runner: Runner,
     enclosure: Enclosure,
@@ -61,15 +69,9 @@ def execute(
 ) -> int:
     """Run a command of the codex lane and return its exit code.
 
-    Without an enclosure, `say` hears line by line what is not enforced. Raises UsageError for the
-    other lane, LaneViolation if an enclosure is required and cannot be made.
+    Without an enclosure, `say` hears line by line what is not enforced. Raises LaneViolation if an
+    enclosure is required and cannot be made.
     """
-    if lane is not Lane.CODEX:
-        raise UsageError(
-            f"nothing is run in the {lane} lane",
-            why="its credentials are lanectl's own and are passed to no command",
-            remedies=(Remedy("Call lanectl itself.", ("lanectl", "--profile", ".env.claude")),),
-        )
     reason = runner.why_not(enclosure)
     if not reason:
         return runner.run(command, {**variables, "TMPDIR": "/tmp"}, enclosure)  # noqa: S108 - its own

@@ -56,11 +56,13 @@ class UserGit:
     variables: Mapping[str, str]
     program: str = field(default_factory=lambda: find_program("git"))
 
-    def run(self, *arguments: str, data: bytes = b"") -> Ended:
+    def run(
+        self, *arguments: str, data: bytes = b"", extra: Mapping[str, str] | None = None
+    ) -> Ended:
         """Run a git command as the user would; no hook and no fsmonitor of the clone starts."""
         pins = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
         line = [self.program, *pins, *arguments]
-        return run(line, {**self.variables, **self._ssh()}, cwd=self.top, data=data)
+        return run(line, {**self.variables, **(extra or {})}, cwd=self.top, data=data)
 
     def remotes(self) -> tuple[Remote, ...]:
         """Return the remotes with the addresses that the user's settings rewrite them to."""
@@ -74,14 +76,14 @@ class UserGit:
     def _lines(self, *arguments: str) -> list[str]:
         return self.run(*arguments).out.decode("utf-8", "surrogateescape").splitlines()
 
-    def _ssh(self) -> dict[str, str]:
+    def quiet_ssh(self) -> dict[str, str]:
         """Return what keeps ssh from asking; the user's own command is kept."""
         if self.variables.get("GIT_SSH") and not self.variables.get("GIT_SSH_COMMAND"):
             return {}
         command = self.variables.get("GIT_SSH_COMMAND", "")
         if not command:
-            asked = [self.program, "config", "core.sshCommand"]
-            command = run(asked, self.variables, cwd=self.top).out.decode().strip() or "ssh"
+            asked = self.run("config", "core.sshCommand")
+            command = asked.out.decode("utf-8", "surrogateescape").strip() or "ssh"
         return {"GIT_SSH_COMMAND": f"{command} -oBatchMode=yes -oConnectTimeout=5"}
 
 
@@ -89,9 +91,12 @@ def push(git: UserGit, remotes: tuple[Remote, ...], nonce: str) -> Iterator[Atte
     """Try to push a ref that nobody has to every remote, with --dry-run."""
     if not remotes:
         yield Attempt(Act.PUSH, "remote", None, "this clone has no remote")
+    quiet = git.quiet_ssh()
     for remote in remotes:
         ref = f"HEAD:refs/heads/lanectl-check-{nonce[:12]}"
-        done = git.run("push", "--dry-run", "--no-verify", "--porcelain", remote.name, ref)
+        done = git.run(
+            "push", "--dry-run", "--no-verify", "--porcelain", remote.name, ref, extra=quiet
+        )
         where = f"remote {shown(remote.name)}"
         if done.code == 0 and _is_read_only(remote):
             yield Attempt(Act.PUSH, where, succeeded=False, got="its folder cannot be written")
