@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -260,16 +261,15 @@ def test_packing_works_inside(tree: Path) -> None:
     assert done.code == 0, done.err
 
 
-def start(tree: Path, *command: str) -> subprocess.Popen[bytes]:
-    line = [
-        sys.executable,
-        "-m",
-        "lanectl",
-        "lane",
-        "exec",
-        "codex",
-        "--require-sandbox",
-        "--",
-        *command,
-    ]
-    return subprocess.Popen(line, cwd=tree, env=dict(os.environ), stdout=subprocess.PIPE)
+@contextlib.contextmanager
+def start(tree: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A sandboxed command as a child; it ends after 20 seconds, whatever becomes of the test."""
+    line = [sys.executable, "-m", "lanectl", "lane", "exec", "codex", "--require-sandbox", "--"]
+    with subprocess.Popen([*line, *command], cwd=tree, stdout=subprocess.PIPE) as process:
+        timer = threading.Timer(20, process.kill)
+        timer.start()
+        try:
+            yield process
+        finally:
+            timer.cancel()
+            process.kill()
