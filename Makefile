@@ -40,7 +40,7 @@ $(VENV)/e2e: requirements/e2e.txt $(FORGE) $(VENV)/dev
 demo: $(VENV)/run ## Run the main job on a real repository: pack, verify, apply, and a refusal
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: $(VENV)/dev ## Run the tests (offline, about a minute) with branch coverage
+test: $(VENV)/e2e ## Run the tests (this machine only, no network) with branch coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term
 

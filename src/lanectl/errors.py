@@ -95,3 +95,9 @@ class UnavailableError(LaneError):
     """An outside system does not answer, or not now; the same command may succeed later."""
 
     exit_code = ExitCode.UNAVAILABLE
+
+
+class LaneViolation(LaneError):  # noqa: N818 - the exit code's own words
+    """A command, a credential or a file is in the wrong lane. Names variables, never their values."""
+
+    exit_code = ExitCode.LANE

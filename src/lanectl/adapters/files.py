@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
-from lanectl.adapters.nofollow import read_regular
+from lanectl.adapters.nofollow import open_regular, read_regular
 from lanectl.errors import Remedy, UnreadableError, UsageError
 from lanectl.model.display import display
 
@@ -19,6 +20,19 @@ def read(path: str, *, limit: int) -> bytes:
         raise UnreadableError(
             f"{display(path) or 'a file without a name'} does not exist"
         ) from error
+
+
+def read_with_mode(path: str, *, limit: int) -> tuple[bytes, int]:
+    """Return a file that a person named, with its permission bits. Raises UnreadableError."""
+    try:
+        fd, status = open_regular(os.fsencode(path))
+    except FileNotFoundError as error:
+        raise UnreadableError(f"{display(path)} does not exist") from error
+    with os.fdopen(fd, "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise UnreadableError(f"{display(path)}: larger than {limit} bytes")
+    return data, stat.S_IMODE(status.st_mode)
 
 
 def read_optional(path: str, *, limit: int) -> bytes | None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_profile: dict[str, str] = {}
 
 
 class RealSystem:
@@ -19,5 +25,11 @@ class RealSystem:
 
 
 def environment() -> dict[str, str]:
-    """Return a copy of the process environment."""
-    return dict(os.environ)
+    """Return a copy of the process environment, with the profile that was adopted laid over it."""
+    return {**os.environ, **_profile}
+
+
+def adopt(variables: Mapping[str, str]) -> None:
+    """Lay a profile's variables over the environment, in place of those adopted before."""
+    _profile.clear()
+    _profile.update(variables)

@@ -13,6 +13,7 @@ from lanectl.checks import (
     commit,
     envelope,
     handoff,
+    lane,
     members,
     paths,
     provenance,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, source, pull_request, workflow,
+    rollback, commit, source, pull_request, lane, workflow,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -9,7 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from lanectl import __version__
-from lanectl.cli import apply, init, inspect, keys, pack, render, rollback, sign, verify
+from lanectl.cli import apply, init, inspect, keys, lane, pack, render, rollback, sign, verify
+from lanectl.cli.lanes import LaneCommand
 from lanectl.errors import ExitCode, LaneError, UnreadableError
 from lanectl.model.display import display
 
@@ -24,14 +26,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(init.command)
+app.command("init", cls=LaneCommand)(init.command)
 app.add_typer(keys.app, name="keys")
-app.command("pack")(pack.command)
-app.command("sign")(sign.command)
-app.command("inspect")(inspect.command)
-app.command("verify")(verify.command)
-app.command("apply")(apply.command)
-app.command("rollback")(rollback.command)
+app.command("pack", cls=LaneCommand)(pack.command)
+app.command("sign", cls=LaneCommand)(sign.command)
+app.command("inspect", cls=LaneCommand)(inspect.command)
+app.command("verify", cls=LaneCommand)(verify.command)
+app.command("apply", cls=LaneCommand)(apply.command)
+app.command("rollback", cls=LaneCommand)(rollback.command)
+app.add_typer(lane.app, name="lane")
 
 
 def _print_version(value: bool) -> None:
@@ -48,6 +51,14 @@ def root(
             "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
+    _profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="FILE",
+            help="Declare the lane by a file (.env.codex, .env.claude) and load its variables.",
+        ),
+    ] = None,
 ) -> None:
     """Safe, provable handoff of a coding agent's change into a repository that matters."""
 
@@ -66,7 +77,7 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit code. Lets no exception out but an interrupt's exit."""
-    as_json = "--json" in arguments
+    as_json = "--json" in [*itertools.takewhile(lambda word: word != "--", arguments)]
     try:
         result = app(arguments, prog_name="lanectl", standalone_mode=False)
         return int(result or ExitCode.OK)

@@ -59,7 +59,7 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, write nothing.")] = False,
     as_json: options.Json = False,
 ) -> int:
-    """Register keys in lanectl.toml and the keyring (a person with write access), or pin the target."""
+    """Register keys in lanectl.toml and the keyring, or pin the target (any lane; needs write access)."""
     from lanectl.wiring import setup
 
     if enforcer:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lanectl.cli import options, render
+from lanectl.cli.lanes import LaneCommand
 from lanectl.model.trust import Algorithm, Role
 
 app = typer.Typer(help="Make keys.", no_args_is_help=True, rich_markup_mode=None)
@@ -17,7 +18,7 @@ def group() -> None:
     """Make keys."""
 
 
-@app.command("new")
+@app.command("new", cls=LaneCommand)
 def new(
     role: Annotated[Role, typer.Option(help="What the key may sign for.")],
     out: Annotated[
@@ -27,7 +28,7 @@ def new(
     algorithm: Annotated[Algorithm, typer.Option(help="The kind of key.")] = Algorithm.ECDSA_P256,
     as_json: options.Json = False,
 ) -> int:
-    """Make a key (0600, never overwritten) and print its public part."""
+    """Make a key (0600, never overwritten) and print its public part (any lane)."""
     from lanectl.wiring import common, setup
 
     path = out or common.default_key_path(role)

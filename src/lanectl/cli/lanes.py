@@ -1,0 +1,76 @@
+"""Which lane every command needs, and the one place where a command in the wrong lane stops."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from typer.core import TyperCommand
+
+from lanectl.model.lane import VARIABLE, Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import typer
+
+NEEDS: Final[Mapping[str, Lane | None]] = {
+    "init": None,
+    "keys": None,
+    "pack": Lane.CODEX,
+    "sign": Lane.CODEX,
+    "inspect": None,
+    "verify": None,
+    "apply": Lane.CLAUDE,
+    "rollback": Lane.CLAUDE,
+    "lane": None,
+}
+"""Every command by its first word; None: any lane. A command that is not here cannot be run."""
+
+
+class LaneCommand(TyperCommand):
+    """A command that runs only in its lane. Its help and its usage errors come first."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Stop with LaneViolation, or run the command; `ctx.obj` is the declared lane's profile."""
+        with _entered(ctx):
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _entered(ctx: typer.Context) -> Iterator[None]:
+    from lanectl.wiring import lane as wiring
+
+    path = ctx.find_root().params.get("_profile")
+    wiring.adopt({})
+    if path is None and not wiring.environment().get(VARIABLE):
+        yield
+        return
+    ctx.obj = _check(_command(ctx), path)
+    try:
+        yield
+    finally:
+        wiring.adopt({})
+
+
+def _check(command: list[str], path: str | None) -> Any:
+    """Adopt the profile and judge; return it, or None where a variable declares the lane."""
+    from lanectl.flows import lane as flow
+    from lanectl.wiring import lane as wiring
+
+    profile = wiring.load_profile(path) if path is not None else None
+    lane = flow.declared(profile, wiring.environment())
+    if profile is not None:
+        wiring.adopt(profile.variables)
+    if lane is not None:
+        flow.require(NEEDS[command[0]], lane, " ".join(command))
+        if (
+            command[0] != "lane"
+        ):  # `lane check` reports what is there, `lane exec` passes none of it on
+            flow.refuse_credentials(lane, wiring.environment())
+    return profile
+
+
+def _command(ctx: typer.Context) -> list[str]:
+    """Return the words of the command that runs, without the program's name."""
+    return (ctx.command_path or "").split()[1:]
