@@ -98,11 +98,12 @@ def test_a_redirect_to_another_host(clone: Clone, listener: Listener) -> None:
 
 def test_a_push_that_is_cut_off(clone: Clone) -> None:
     clone.commit("big", {"big": os.urandom(200_000)})
-    fault = clone.forge.cut_request("POST", "git-receive-pack$", size=1000, times=2)
-    with pytest.raises(AssertionError, match="hung up"):
+    fault = clone.forge.cut_request("POST", "git-receive-pack$", size=1000, times=9)
+    with pytest.raises(AssertionError, match=r"hung up|RPC failed|unable to"):
         clone.push("HEAD:refs/heads/x")
-    assert fault.seen == 2
+    assert fault.seen >= 1
     assert "x" not in View(clone.forge, "acme/shop").branches()
+    clone.forge.faults.clear()
     clone.push("HEAD:refs/heads/x")
     assert "x" in View(clone.forge, "acme/shop").branches()
 
