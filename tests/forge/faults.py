@@ -100,8 +100,8 @@ class Breakable:
     def cut_request(self, method: str, path: str, *, size: int = 64, times: int = 1) -> Fault:
         """Read this many bytes of the request's body, then close; nothing is done.
 
-        When a kept connection dies like this, git's HTTP library sends a small push (below
-        http.postBuffer) again by itself: with `times` 1 such a push succeeds.
+        When a kept connection dies like this, git's HTTP library may send a small push (below
+        http.postBuffer) again by itself: give `times` 9, then `faults.clear()`.
         """
         return self._add("cut-request", method, path, times, size=size)
 

@@ -1,131 +1,238 @@
-"""What a forge and a remote can do wrong: the right message, the right exit code, resumable."""
+"""Everything that can go wrong on the way, seen to go wrong; and nothing is left running."""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
 import pytest
 
-from lanectl.adapters import http
-from tests.forge.world import ForgeWorld
+from tests.forge.client import View
+from tests.forge.forge import Forge
+from tests.forge.listener import Listener
+from tests.forge.story import Clone
 
-STEPS = {
-    "find": ("GET", r"/pulls\?"),
-    "open": ("POST", "/pulls$"),
-    "label": ("GET", "/labels/"),
-    "add": ("POST", "/issues/1/labels$"),
-    "look": ("GET", "/check-runs"),
-    "check": ("POST", "/check-runs$"),
-}
-ANSWERS = {
-    401: (3, "does not accept the token"),
-    403: (3, "does not let this token"),
-    404: (3, "does not know"),
-    409: (3, "conflict"),
-    422: (3, "does not take"),
-    500: (8, "it answered 500"),
-}
+pytestmark = pytest.mark.e2e
+
+LABELS = "/repos/acme/shop/labels"
 
 
-@pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_READ", 1.0)
-    monkeypatch.setattr(http, "_PATIENCE", 3.0)
+def client(forge: Forge) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {forge.people.writer.secret}"}
+    return httpx.Client(base_url=forge.url, headers=headers, timeout=1, trust_env=False)
 
 
-@pytest.mark.e2e
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("status", ANSWERS)
-def test_every_answer_at_every_step(story: ForgeWorld, step: str, status: int) -> None:
-    one(story, step, status)
+def labels(forge: Forge) -> list[str]:
+    with client(forge) as one:
+        return [label["name"] for label in one.get(LABELS).json()]
 
 
-@pytest.mark.parametrize(
-    ("step", "status"), [("open", 401), ("find", 404), ("add", 500), ("open", 422)]
-)
-def test_an_answer_that_is_no_success(story: ForgeWorld, step: str, status: int) -> None:
-    one(story, step, status)
+def new_label(forge: Forge, name: str) -> httpx.Response:
+    with client(forge) as one:
+        return one.post(LABELS, json={"name": name, "color": "000000"})
 
 
-def one(story: ForgeWorld, step: str, status: int) -> None:
-    """Let one step meet one status for good, then let it pass."""
-    if (step, status) in {("label", 404), ("check", 403)}:
-        pytest.skip("this is how the forge says: there is none, or: an App may")
-    bundle = story.packed()
-    fault = story.forge.fail(*STEPS[step], status=status, times=10)
-    done = story.apply(bundle, "--pr")
-    code, words = ANSWERS[status]
-    assert fault.seen
-    assert (done.code, words in done.err) == (code, True), done.err
-    story.forge.faults.clear()
-    number = story.publish(bundle)
-    assert story.view.labels(number) == ["codex-handoff"]
-    assert len(story.view.pulls()) == 1
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 422, 429, 500, 503])
+def test_a_status_as_often_as_asked(clone: Clone, status: int) -> None:
+    forge = clone.forge
+    fault = forge.fail("POST", "/labels$", status=status, headers={"Retry-After": "7"}, times=2)
+    assert [new_label(forge, "x").status_code for _ in range(2)] == [status, status]
+    assert fault.seen == 2
+    assert "x" not in labels(forge)
+    assert new_label(forge, "x").status_code == 201
 
 
-def test_a_rate_limit_is_waited_for(story: ForgeWorld) -> None:
-    bundle = story.packed()
-    limits = [
-        story.forge.fail("POST", "/pulls$", status=429, headers={"Retry-After": "1"}),
-        story.forge.fail("GET", "/labels/", status=403, headers={"Retry-After": "1"}),
+def test_the_answer_is_the_one_that_was_given(clone: Clone) -> None:
+    wrong = {"X-RateLimit-Remaining": "0", "Content-Type": "text/html"}
+    clone.forge.fail("*", "acme/shop$", status=429, headers=wrong, body=b"<html>")
+    with client(clone.forge) as one:
+        got = one.get("/api/v3/repos/acme/shop")
+    assert (got.status_code, got.content) == (429, b"<html>")
+    assert wrong.items() <= {k: got.headers[k] for k in wrong}.items()
+
+
+def test_a_failure_after_the_work_was_done(clone: Clone) -> None:
+    clone.forge.fail("POST", "/labels$", status=502, after=True)
+    assert new_label(clone.forge, "x").status_code == 502
+    assert "x" in labels(clone.forge)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_no_answer_at_all(clone: Clone, after: bool) -> None:
+    fault = clone.forge.hang("POST", "/labels$", after=after)
+    with pytest.raises(httpx.ReadTimeout):
+        new_label(clone.forge, "x")
+    assert fault.seen == 1
+    assert ("x" in labels(clone.forge)) is after
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_answer_that_ends_in_the_middle(clone: Clone, after: bool) -> None:
+    clone.forge.cut("POST", "/labels$", after=after)
+    with pytest.raises(httpx.RemoteProtocolError):
+        new_label(clone.forge, "x")
+    assert ("x" in labels(clone.forge)) is after
+
+
+def test_a_slow_answer(clone: Clone) -> None:
+    clone.forge.slow("GET", "/labels$", 0.3)
+    begin = time.monotonic()
+    labels(clone.forge)
+    assert time.monotonic() - begin > 0.3
+
+
+def test_a_redirect_to_another_host(clone: Clone, listener: Listener) -> None:
+    clone.forge.redirect("GET", "/labels$", f"{listener.url}/there", times=2)
+    with client(clone.forge) as one:
+        assert one.get(LABELS).status_code == 307
+        assert one.get(LABELS, follow_redirects=True).status_code == 401
+    assert listener.requests[0].path == "/there"
+
+
+def test_a_push_that_is_cut_off(clone: Clone) -> None:
+    clone.commit("big", {"big": os.urandom(200_000)})
+    fault = clone.forge.cut_request("POST", "git-receive-pack$", size=1000, times=9)
+    with pytest.raises(AssertionError, match=r"hung up|RPC failed|unable to"):
+        clone.push("HEAD:refs/heads/x")
+    assert fault.seen >= 1
+    assert "x" not in View(clone.forge, "acme/shop").branches()
+    clone.forge.faults.clear()
+    clone.push("HEAD:refs/heads/x")
+    assert "x" in View(clone.forge, "acme/shop").branches()
+
+
+def test_a_push_that_arrived_though_git_says_no(clone: Clone) -> None:
+    made = clone.commit("next", {"a.txt": b"two\n"})
+    clone.forge.cut("POST", "git-receive-pack$")
+    with pytest.raises(AssertionError):
+        clone.push("HEAD:refs/heads/x")
+    assert View(clone.forge, "acme/shop").branches()["x"] == made
+
+
+@pytest.mark.parametrize("status", [403, 429, 500])
+def test_git_meets_faults_as_rest_does(clone: Clone, status: int) -> None:
+    clone.forge.fail("GET", "service=git-receive-pack", status=status)
+    with pytest.raises(AssertionError, match=str(status)):
+        clone.push("HEAD:refs/heads/x")
+    clone.push("HEAD:refs/heads/x")
+
+
+def test_the_log_names_the_token_and_never_shows_it(clone: Clone) -> None:
+    before = len(clone.forge.requests)
+    with client(clone.forge) as one:
+        one.get(LABELS)
+        one.get(LABELS, headers={"Authorization": "Bearer ghp_nobody"})
+        del one.headers["Authorization"]
+        one.get(LABELS)
+    log = clone.forge.requests[before:]
+    seen = [(one.method, one.path, one.authorization, one.token) for one in log]
+    assert seen == [
+        ("GET", LABELS, True, "writer"),
+        ("GET", LABELS, True, "unknown"),
+        ("GET", LABELS, False, ""),
     ]
-    assert story.publish(bundle)
-    assert [fault.seen for fault in limits] == [1, 1]
+    assert clone.forge.people.writer.secret not in repr(clone.forge.requests)
 
 
-def test_a_long_rate_limit_is_told(story: ForgeWorld) -> None:
-    story.forge.fail("POST", "/pulls$", status=429, headers={"Retry-After": "3600"})
-    bundle = story.packed()
-    done = story.apply(bundle, "--pr")
-    assert (done.code, "3600 s" in done.err) == (8, True)
-    assert story.publish(bundle) == 1
+def test_a_listener_sees_what_git_and_http_send(clone: Clone, listener: Listener) -> None:
+    secret = clone.forge.people.writer.secret
+    to = f"{listener.url}/acme/shop.git".replace("://", f"://x:{secret}@")
+    assert not listener.saw(secret)
+    with pytest.raises(AssertionError):
+        clone.git("ls-remote", to)
+    assert listener.saw(secret)
+    assert not listener.saw(secret + "0")
 
 
-@pytest.mark.parametrize("step", ["find", "open", "check"])
-def test_no_answer_is_8_and_the_next_run_goes_on(story: ForgeWorld, step: str) -> None:
-    story.forge.hang(*STEPS[step], times=10, after=True)
-    bundle = story.packed()
-    done = story.apply(bundle, "--pr")
-    assert (done.code, "did not answer in time" in done.err) == (8, True), done.err
-    story.forge.faults.clear()
-    assert story.publish(bundle) == 1
-    assert len(story.view.pulls()) == 1
+def test_two_people_at_once(clone: Clone) -> None:
+    clone.branch("feature/x", {"a.txt": b"two\n"})
+    codes: list[int] = []
+
+    def opens() -> None:
+        with client(clone.forge) as one:
+            wanted = {"title": "t", "head": "feature/x", "base": "main"}
+            codes.append(one.post("/repos/acme/shop/pulls", json=wanted).status_code)
+
+    threads = [threading.Thread(target=opens) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [201, 422, 422, 422]
 
 
-def test_an_answer_cut_short_after_the_work_opens_no_second_one(story: ForgeWorld) -> None:
-    story.forge.cut("POST", "/pulls$", after=True)
-    bundle = story.packed()
-    assert story.apply(bundle, "--pr").code == 8
-    assert story.publish(bundle) == 1
-    assert len(story.view.pulls()) == 1
+def children(pid: int) -> set[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return {int(one) for one in path.read_text().split()}
 
 
-@pytest.mark.parametrize("after", [True, False], ids=["taken", "not taken"])
-def test_a_push_cut_in_the_middle(story: ForgeWorld, after: bool) -> None:
-    if after:
-        story.forge.cut("POST", "git-receive-pack$", after=True, times=9)
-    else:  # curl itself tries again on a connection that it had used before
-        story.forge.cut_request("POST", "git-receive-pack$", size=200, times=9)
-    bundle = story.packed()
-    done = story.apply(bundle, "--pr")
-    assert done.code == (0 if after else 8), done.err
-    story.forge.faults.clear()
-    assert story.publish(bundle) == 1
-    assert len(story.view.pulls()) == 1
+def alive(pid: int) -> bool:
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b"null", b"\xff", b'{"number": "x"}', b"[" * 100_000]
-)
-def test_odd_answers_are_refused(story: ForgeWorld, body: bytes) -> None:
-    story.forge.fail("POST", "/pulls$", status=201, body=body)
-    done = story.apply(story.packed(), "--pr")
-    assert done.code == 3
-    assert "answered something that is not" in done.err
+def wait_for(condition: object, seconds: float = 5) -> bool:
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return bool(condition())
 
 
-def test_a_reason_is_shown_and_made_safe(story: ForgeWorld) -> None:
-    body = b'{"message": "no \\u001b[31m\\u202e", "errors": [{"message": "because"}, "x"]}'
-    story.forge.fail("POST", "/pulls$", status=422, body=body, times=2)
-    done = story.apply(story.packed(), "--pr")
-    assert "because" in done.err
-    assert "\x1b" not in done.err
-    assert "\u202e" not in done.err
+def test_nothing_is_left_of_a_forge(tmp_path: Path) -> None:
+    before = {thread.name for thread in threading.enumerate()}
+    with Forge() as forge:
+        clone = Clone(forge, forge.add_repository(), tmp_path / "clone")
+        folder, process = forge.bare(clone.repo).parents[2], forge.emulator.process
+        forge.hang("GET", "/user$")
+        with pytest.raises(httpx.ReadTimeout), client(forge) as one:
+            one.get("/user")
+        assert alive(process.pid)
+    assert not alive(process.pid)
+    assert not folder.exists()
+    assert {thread.name for thread in threading.enumerate()} == before
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(forge.url, trust_env=False)
+
+
+def test_a_failure_of_the_forge_itself_is_not_hidden() -> None:
+    def use(forge: Forge) -> None:
+        forge.emulator.close()
+        with client(forge) as one:
+            assert one.get("/user").status_code == 500
+
+    with pytest.raises(AssertionError, match="ConnectionRefusedError"), Forge() as forge:
+        use(forge)
+
+
+def test_a_forge_is_there_in_no_time() -> None:
+    begin = time.monotonic()
+    with Forge() as forge:
+        forge.add_repository()
+        assert time.monotonic() - begin < 3  # half a second on an idle machine
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_forge_as_a_process_takes_its_emulator_along(how: signal.Signals) -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.forge", "one", "two"]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        about = json.loads(process.stdout.readline())
+        assert about["repositories"] == ["acme/one", "acme/two"]
+        headers = {"Authorization": f"Bearer {about['tokens']['reader']}"}
+        got = httpx.get(f"{about['api']}/repos/acme/two", headers=headers, trust_env=False)
+        assert got.status_code == 200
+        (emulator,) = children(process.pid)
+        process.send_signal(how)
+        assert process.wait(5) == (0 if how is signal.SIGTERM else -how)
+        assert wait_for(lambda: not alive(emulator))
