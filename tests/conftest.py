@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -43,6 +44,17 @@ def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_network)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a family marked thorough the first runs in the default suite, the others with e2e."""
+    seen: set[str] = set()
+    for item in items:
+        if item.get_closest_marker("thorough"):
+            family = item.nodeid.partition("[")[0]
+            if family in seen:
+                item.add_marker(pytest.mark.e2e)
+            seen.add(family)
+
+
 @pytest.fixture(autouse=True)
 def _own_network(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("e2e") or {"forge", "listener"} & set(request.fixturenames):
@@ -62,10 +74,29 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
 
 
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A bootstrapped world, kept to be copied: making one takes ten times as long.
+
+    It holds its own path in many places, so every copy stands where it stood.
+    """
+    place, template = tmp_path_factory.mktemp("place"), tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(scrubbed()):
+            patch.delenv(name, raising=False)
+        (template / "home").mkdir()
+        patch.setenv("HOME", str(template / "home"))
+        World(place / "world", patch).bootstrap()
+    shutil.rmtree(template / "home/.cache", ignore_errors=True)
+    (place / "world").rename(template / "world")
+    return template, place
+
+
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(_template: tuple[Path, Path], _own_home: None, monkeypatch: pytest.MonkeyPatch) -> World:
     """A hub, a person's, a Builder's and an Enforcer's clone; trust is bootstrapped."""
-    return World(tmp_path / "world", monkeypatch).bootstrap()
+    template, place = _template
+    return World.copied(template, place / "world", monkeypatch)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -142,11 +143,7 @@ class World:
         object_format: str = "sha1",
         hub: Path | None = None,
     ) -> None:
-        self.root = root
-        self.monkeypatch = monkeypatch
-        self.hub, self.person = hub or root / "hub.git", root / "person"
-        self.builder, self.enforcer = root / "builder", root / "enforcer"
-        self.keys = root / "keys"
+        self._place(root, monkeypatch, hub)
         root.mkdir()
         made = f"--object-format={object_format}"
         if hub is None:
@@ -158,7 +155,26 @@ class World:
         self.commit("base")
         git(root, "clone", "-q", str(self.hub), "builder")
         git(root, "clone", "-q", str(self.hub), "enforcer")
+
+    def _place(self, root: Path, monkeypatch: pytest.MonkeyPatch, hub: Path | None = None) -> None:
+        self.root = root
+        self.monkeypatch = monkeypatch
+        self.hub, self.person = hub or root / "hub.git", root / "person"
+        self.builder, self.enforcer = root / "builder", root / "enforcer"
+        self.keys = root / "keys"
         monkeypatch.setenv("LANECTL_BUILDER_KEY", str(self.keys / "builder.pem"))
+
+    @classmethod
+    def copied(cls, template: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+        """Return a world made from the copy of one that stood at this very place."""
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(template / "world", root, symlinks=True)
+        shutil.copytree(template / "home", os.environ["HOME"], dirs_exist_ok=True, symlinks=True)
+        world = cls.__new__(cls)
+        world._place(root, monkeypatch)
+        for clone in (world.person, world.builder, world.enforcer):
+            git(clone, "update-index", "-q", "--refresh")
+        return world
 
     @property
     def url(self) -> str:

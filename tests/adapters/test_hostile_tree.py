@@ -25,6 +25,8 @@ from lanectl.wiring import codex
 from tests.shapes import PROGRAM_RAN, plant, planted
 from tests.world import GIT, Ran, World, git, lanectl, snapshot, write
 
+pytestmark = pytest.mark.thorough
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

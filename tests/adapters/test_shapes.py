@@ -19,6 +19,8 @@ from lanectl.wiring import codex, neutral
 from tests.shapes import PROGRAM_RAN, SHAPES, Shape, commit, start
 from tests.world import git, snapshot, write
 
+pytestmark = pytest.mark.thorough
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -31,7 +31,8 @@ def refs(world: World) -> str:
     return git(world.enforcer, "for-each-ref")
 
 
-@pytest.mark.parametrize("moment", ["after", pytest.param("before", marks=pytest.mark.e2e)])
+@pytest.mark.e2e
+@pytest.mark.parametrize("moment", ["after", "before"])
 def test_apply_killed_around_every_git_child(world: World, moment: str) -> None:
     bundle = world.packed()
     untouched, number, moved = refs(world), 0, 0
@@ -108,6 +109,7 @@ def kill_packs(world: World, rounds: int) -> None:
     assert list(cache.glob("lanectl-scratch-*")) == []
 
 
+@pytest.mark.e2e
 def test_pack_killed_at_random_leaves_the_user_alone(world: World) -> None:
     kill_packs(world, 8)
 

@@ -21,6 +21,8 @@ from lanectl.model.lane import Act
 from tests.cli.test_lane_exec import sandboxed
 from tests.world import Ran, World, git, lanectl_process, write
 
+pytestmark = pytest.mark.thorough
+
 SECRET = "ghp_" + "s3cret" * 6
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/schemas/lane-check.schema.json").read_bytes())

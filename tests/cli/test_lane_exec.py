@@ -20,6 +20,8 @@ from lanectl.model.lane import Lane
 from lanectl.ports import Enclosure
 from tests.world import Ran, World, git, lanectl, lanectl_process, write
 
+pytestmark = pytest.mark.thorough
+
 SECRET = "ghp_" + "s3cret" * 6
 WHY_NOT = CommandRunner().why_not(Enclosure(str(Path(__file__).resolve().parent)))
 # ruff: noqa: ARG002, S108 - a runner takes what its port says; /tmp is what is tested

@@ -7,6 +7,8 @@ import pytest
 from lanectl.adapters import http
 from tests.forge.world import ForgeWorld
 
+pytestmark = pytest.mark.thorough
+
 STEPS = {
     "find": ("GET", r"/pulls\?"),
     "open": ("POST", "/pulls$"),
@@ -27,7 +29,7 @@ ANSWERS = {
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_READ", 1.0)
+    monkeypatch.setattr(http, "_READ", 0.3)
     monkeypatch.setattr(http, "_PATIENCE", 3.0)
 
 

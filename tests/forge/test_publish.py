@@ -56,6 +56,7 @@ def test_applying_again_finds_the_same_pull_request_and_writes_nothing(story: Fo
     assert all(path.endswith("git-upload-pack") for path in posts)
 
 
+@pytest.mark.e2e
 def test_lost_state_is_healed_by_what_is_there(story: ForgeWorld) -> None:
     bundle = story.packed()
     number = story.publish(bundle)
@@ -69,6 +70,7 @@ def test_lost_state_is_healed_by_what_is_there(story: ForgeWorld) -> None:
     assert len(story.view.checks(again.json["commit"])) == 1
 
 
+@pytest.mark.e2e
 def test_another_enforcer_makes_the_very_same_commit(story: ForgeWorld) -> None:
     bundle = story.packed()
     first = story.apply(bundle).json["commit"]
@@ -158,6 +160,7 @@ def test_a_read_only_token_neither_pushes_nor_opens(story: ForgeWorld) -> None:
     assert story.apply(bundle, "--pr").code == 0
 
 
+@pytest.mark.e2e
 def test_no_token_and_a_revoked_one_are_told_apart(story: ForgeWorld) -> None:
     bundle = story.packed()
     story.use(None)
@@ -167,6 +170,7 @@ def test_no_token_and_a_revoked_one_are_told_apart(story: ForgeWorld) -> None:
     assert (done.code, "does not accept the token" in done.err) == (3, True)
 
 
+@pytest.mark.e2e
 def test_an_unreachable_target_is_8(story: ForgeWorld) -> None:
     bundle = story.packed()
     story.forge.fail("GET", "info/refs", status=503, times=1)
@@ -184,6 +188,7 @@ def test_a_token_without_check_runs_leaves_a_status(story: ForgeWorld) -> None:
     assert [(s.context, s.state) for s in status.statuses] == [("lanectl", "success")]
 
 
+@pytest.mark.e2e
 def test_the_journal_is_private(story: ForgeWorld) -> None:
     story.publish(story.packed())
     [journal] = state_files(story, "journal/*")
@@ -195,6 +200,7 @@ def test_the_journal_is_private(story: ForgeWorld) -> None:
     assert steps[0] == {"facts": {}, "state": "intended", "step": "bundle"}
 
 
+@pytest.mark.e2e
 def test_a_foreign_branch_of_that_name_is_not_touched(story: ForgeWorld) -> None:
     git(story.person, "push", "-q", str(story.hub), "HEAD:refs/heads/feature/fix-login")
     story.forge.sync(story.name)
@@ -204,6 +210,7 @@ def test_a_foreign_branch_of_that_name_is_not_touched(story: ForgeWorld) -> None
     assert git(story.enforcer, "branch", "--list", "feature/*") == ""
 
 
+@pytest.mark.e2e
 def test_a_planted_bundle_ref_is_a_conflict(story: ForgeWorld) -> None:
     bundle = story.packed()
     digest = hashlib.sha256(bundle.read_bytes()).hexdigest()
@@ -213,6 +220,7 @@ def test_a_planted_bundle_ref_is_a_conflict(story: ForgeWorld) -> None:
     assert story.view.pulls() == []
 
 
+@pytest.mark.e2e
 def test_reviewers_are_asked(story: ForgeWorld) -> None:
     number = story.publish(story.packed(), "--reviewer", story.forge.people.second.login)
     asked = story.view.repository.get_pull(number).requested_reviewers

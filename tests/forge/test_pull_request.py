@@ -7,6 +7,8 @@ import pytest
 from tests.forge.world import ForgeWorld
 from tests.world import git, lanectl, write
 
+pytestmark = pytest.mark.thorough
+
 
 def tamper(story: ForgeWorld, *commands: list[str], branch: str = "feature/fix-login") -> None:
     """Let somebody with write access change a branch by hand."""
@@ -70,6 +72,7 @@ def test_a_marker_without_its_bundle_is_no_evidence(story: ForgeWorld) -> None:
     assert (judged.code, judged.rules) == (1, ["pull-request/bundle"])
 
 
+@pytest.mark.e2e
 def test_another_bundle_under_that_name_is_caught(story: ForgeWorld) -> None:
     number = story.publish(story.packed())
     write(story.builder / "other.txt")
@@ -108,6 +111,7 @@ def test_an_ordinary_pull_request_is_no_handoff(story: ForgeWorld) -> None:
     assert (judged.code, judged.json["kind"], judged.rules) == (0, "no-handoff", [])
 
 
+@pytest.mark.e2e
 def test_feature_is_for_handoffs(story: ForgeWorld) -> None:
     judged = story.judge(open_by_hand(story, "feature/mine"))
     assert (judged.code, judged.rules) == (1, ["pull-request/commit"])
@@ -123,6 +127,7 @@ def test_a_repository_may_demand_handoffs(story: ForgeWorld) -> None:
     assert story.judge(story.publish(story.packed())).code == 0
 
 
+@pytest.mark.e2e
 def test_a_marker_on_another_branch_is_caught(story: ForgeWorld) -> None:
     story.publish(story.packed())
     git(story.hub, "branch", "topic", "feature/fix-login")
@@ -141,6 +146,7 @@ def test_a_pull_request_to_another_branch_is_not_judged(story: ForgeWorld) -> No
     assert (judged.code, "goes to release" in judged.err) == (3, True)
 
 
+@pytest.mark.e2e
 def test_a_merged_pull_request_stays_provable(story: ForgeWorld) -> None:
     number = story.publish(story.packed())
     story.forge.merge(story.name, number)
@@ -163,6 +169,7 @@ def test_texts_for_people_and_for_the_forge(story: ForgeWorld) -> None:
     assert lanectl("verify").code == 2
 
 
+@pytest.mark.e2e
 def test_the_head_may_be_named(story: ForgeWorld) -> None:
     number = story.publish(story.packed())
     head = git(story.hub, "rev-parse", "feature/fix-login")

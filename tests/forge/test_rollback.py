@@ -10,6 +10,8 @@ from tests.forge.test_pull_request import tamper
 from tests.forge.world import ForgeWorld
 from tests.world import Ran, git, lanectl, write
 
+pytestmark = pytest.mark.thorough
+
 
 def merged(story: ForgeWorld, method: Literal["merge", "squash"] = "merge") -> str:
     """Publish and merge the usual handoff; return the tree before it."""
@@ -39,6 +41,7 @@ def test_a_rollback_is_one_pull_request(
     assert again.json["commit"] == done.json["commit"]
 
 
+@pytest.mark.e2e
 def test_what_came_later_stays(story: ForgeWorld) -> None:
     merged(story)
     git(story.person, "pull", "-q", str(story.hub), "main")
@@ -84,6 +87,7 @@ def test_by_digest_by_commit_and_by_nothing(story: ForgeWorld) -> None:
         assert (missing.code, "no merged handoff" in missing.err) == (2, True)
 
 
+@pytest.mark.e2e
 def test_a_rollback_happens_once(story: ForgeWorld) -> None:
     merged(story)
     number = rollback(story, "fix-login", "--pr").json["pull_request"]["number"]

@@ -19,7 +19,7 @@ from lanectl.formats import markdown, pull_request
 from lanectl.formats.pull_request import SCHEMA, check_output, read_block
 from lanectl.model.bundle import PATCH, Bundle, Circumstances, Handoff, Statement
 from lanectl.model.change import FileChange
-from lanectl.model.display import display_lines, display_path
+from lanectl.model.display import display, display_lines, display_path
 from lanectl.model.names import Digest, Lane, ObjectFormat, ObjectId, RepositoryId, Slug
 from lanectl.model.pull_request import Proposal
 from lanectl.model.report import Step, StepState, TrustSource, VerificationReport
@@ -32,7 +32,7 @@ NOW = datetime(2026, 1, 15, tzinfo=UTC)
 ID, NULL = ObjectId("1" * 40), ObjectId("0" * 40)
 PLANTED = "PLANTED"
 ATTACKS = [
-    "```\n# PLANTED\n@PLANTED\n```", "`" * 7 + "\nPLANTED", "~~~\nPLANTED\n~~~", "`" * 5000,
+    "```\n# PLANTED\n@PLANTED\n```", "`" * 7 + "\nPLANTED", "~~~\nPLANTED\n~~~", "`" * 1200,
     "-->\n<script>PLANTED</script>\n<!--", "<!-- PLANTED", "![PLANTED](https://x.test/p.png)",
     "[PLANTED](javascript:x)", "Closes #1 PLANTED", "cc @PLANTED", "https://PLANTED.test/",
     "| PLANTED | x |\n| --- | --- |", "`PLANTED", "PLANTED`", "\\|PLANTED", "\\`PLANTED", "|PLANTED",
@@ -154,11 +154,12 @@ def test_paths_stay_in_their_fence(paths: list[bytes], target: bytes) -> None:
     body = pull_request.pull_request(made).body
     check_body(body, "Fix the login")
     assert f"## Files changed: {len(files)}\n" in body
-    if paths and len(display_path(paths[0])) < 400 and b"`" * 100 not in paths[0]:
+    if paths and len(display_path(paths[0])) < 300 and b"`" * 100 not in paths[0]:
         assert any(display_path(paths[0]) in f for f in fences(body))
     for annotation in check_output(made).annotations:
-        (annotation.path + annotation.message).encode()
-        assert (annotation.path + annotation.message).isprintable()
+        shown = annotation.path + annotation.message
+        shown.encode()
+        assert display(shown, limit=len(shown)) == shown
 
 
 @FUZZ
@@ -266,7 +267,7 @@ def test_reading_a_block_never_raises(text: str, inner: str) -> None:
 
 def test_everything_at_once_stays_below_the_limits() -> None:
     huge = "\U000e0041" * 65_536 + "`" * 5000
-    files = tuple(added(b"%d" % n + b"\xe2\x80\xae" * 1300, "120000", b"t") for n in range(5000))
+    files = tuple(added(b"%d" % n + b"\xe2\x80\xae" * 1300, "120000", b"t") for n in range(300))
     lines = tuple("pkg:pypi/" + "é" * 600 for _ in range(5000))
     made = proposal(
         "\U000e0041" * 200, huge, signer="\U000e0041" * 5000, files=files,
@@ -275,11 +276,11 @@ def test_everything_at_once_stays_below_the_limits() -> None:
     body, output = pull_request.pull_request(made).body, check_output(made)
     assert 40_000 < len(body.encode()) <= 65_535
     assert "bytes more" in body
-    assert re.search(r"… and 49\d\d more", body)
+    assert re.search(r"… and 2\d\d more", body)
     assert read_block(body) is not None
     assert max(len(output.summary.encode()), len(output.text.encode())) <= 65_535
     assert len(output.annotations) == 50
-    assert output.annotations[-1].title == "4951 notices more"
+    assert output.annotations[-1].title == "251 notices more"
     assert len(pull_request.pull_request(made).title) <= 256
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lanectl.checks import find
+from lanectl.checks import find, workflow
 from lanectl.checks import lane as rules
-from lanectl.checks import workflow
 from lanectl.checks.credential import forbidden, misfits
 from lanectl.errors import LaneViolation, Remedy, UsageError
 from lanectl.model.display import display
