@@ -36,7 +36,7 @@ $(VENV)/e2e: requirements/e2e.txt $(FORGE) $(VENV)/dev
 	$(PIP) --require-hashes -r requirements/e2e.txt
 	$(BIN)/python -m tests.forge.node $(VENV)/forge
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v bwrap >/dev/null; then \
-	  apt-get install -qq -y bubblewrap >/dev/null 2>&1 || echo "no bubblewrap: its tests are skipped" >&2; fi
+	  { apt-get update -qq; apt-get install -qq -y bubblewrap; } >/dev/null 2>&1 || echo "no bubblewrap: its tests are skipped" >&2; fi
 	@touch $@
 
 demo: $(VENV)/run ## Run the main job on a real repository: pack, verify, apply, and a refusal

@@ -12,7 +12,7 @@ import pytest
 
 from tests.forge.listener import Listener
 from tests.forge.world import ForgeWorld
-from tests.world import git, write
+from tests.world import git, lanectl, write
 
 
 def state_files(story: ForgeWorld, pattern: str) -> list[Path]:
@@ -237,3 +237,42 @@ def test_a_dry_run_sends_nothing(story: ForgeWorld) -> None:
     done = story.apply(story.packed(), "--pr", "--dry-run")
     assert (done.code, done.json["state"], done.json["pull_request"]) == (0, "planned", None)
     assert git(story.hub, "for-each-ref") == refs
+
+
+def test_the_same_change_under_another_slug_is_the_same_pull_request(story: ForgeWorld) -> None:
+    first = story.apply(story.packed("one"))
+    other = story.pack("two")
+    done = story.apply(other, "--pr")
+    assert (done.code, done.json["state"], done.json["branch"]) == (0, "found", "feature/one")
+    assert done.json["bundle"] == first.json["bundle"]
+    number = done.json["pull_request"]["number"]
+    assert story.judge(number).code == 0
+    assert story.publish(other) == number
+    for file in state_files(story, "bundles/*/artifact.tar.gz"):
+        file.unlink()
+    lost = story.apply(other, "--pr")
+    assert (lost.code, "no copy is left" in lost.err) == (5, True)
+
+
+@pytest.mark.e2e
+def test_a_superseding_commit_that_was_not_pushed_is_not_taken_back(story: ForgeWorld) -> None:
+    number = story.publish(story.packed())
+    write(story.builder / "new.txt", b"better\n")
+    second = story.pack()
+    commit = story.apply(second).json["commit"]
+    for file in state_files(story, "applied/*"):
+        file.unlink()
+    done = story.apply(second, "--pr")
+    assert (done.code, done.json["commit"]) == (0, commit), done.err
+    assert git(story.enforcer, "rev-parse", "feature/fix-login") == commit
+    assert story.view.pulls() == [(number, "feature/fix-login", commit)]
+
+
+def test_the_codex_lane_cannot(story: ForgeWorld) -> None:
+    bundle = story.packed()
+    before = len(story.forge.requests)
+    story.monkeypatch.setenv("LANECTL_LANE", "codex")
+    for command in (["apply", bundle, "--pr"], ["rollback", "fix-login", "--pr"]):
+        done = lanectl(*command, "--repo", story.enforcer)
+        assert (done.code, "lane" in done.err) == (6, True)
+    assert len(story.forge.requests) == before

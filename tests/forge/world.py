@@ -95,5 +95,8 @@ class ForgeWorld(World):
         subject, _, body = git(self.hub, "log", "-1", "--format=%B", pull.head.sha).partition(
             "\n\n"
         )
-        words = {"commit_title": f"{subject} (#{number})", "commit_message": body}
+        words = {
+            "commit_title": f"{subject} (#{number})",
+            "commit_message": f"{body}\n\nCo-authored-by: A <a@x.test>",
+        }
         pull.merge(merge_method=method, **(words if method == "squash" else {}))

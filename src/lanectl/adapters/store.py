@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SYSTEM_OPERATOR_FILE: Final = "/etc/lanectl/enforcer.toml"
 _LIMIT: Final = 1 << 20
+_BUNDLE_LIMIT: Final = 4097 << 20
 
 
 def operator_path(environment: Mapping[str, str], system: str = SYSTEM_OPERATOR_FILE) -> str:
@@ -87,6 +88,15 @@ class FolderStore:
                 return member in archive.getnames()
         except (OSError, tarfile.TarError):
             return False
+
+    def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
+        """Return the kept copy of an accepted bundle: archive and signature."""
+        folder = self.folder / f"bundles/{digest}"
+        artifact = files.read_optional(str(folder / ARTIFACT), limit=_BUNDLE_LIMIT)
+        signature = files.read_optional(
+            str(folder / (ARTIFACT + SIGNATURE_SUFFIX)), limit=_BUNDLE_LIMIT
+        )
+        return (artifact, signature) if artifact is not None and signature is not None else None
 
     def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:
         """Return what this handoff became, if it was applied."""

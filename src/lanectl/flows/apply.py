@@ -49,9 +49,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the commit goes: the local branch (None: there is none), and the new parents."""
+    """Where the commit goes: where the branch is here, its newest head here or there, the parents."""
 
     local: ObjectId | None
+    head: ObjectId | None
     parents: tuple[ObjectId, ...]
 
 
@@ -80,8 +81,8 @@ def apply(
         return Applied(ApplyState.FOUND, former.branch, former.bundle, former.commit)
     found, place = _look(verified, repository, branch, remote_head)
     if found is not None:
-        if place.local != remote_head is not None:
-            repository.publish(branch, remote_head, place.local, handoff.base)
+        if place.head is not None and place.head != place.local:
+            repository.publish(branch, place.head, place.local, handoff.base)
         store.record_applied(
             handoff.base, handoff.result_tree, AppliedRecord(digest, found, branch)
         )
@@ -95,7 +96,7 @@ def apply(
     repository.publish(branch, commit, place.local, handoff.base)
     store.record_applied(handoff.base, handoff.result_tree, AppliedRecord(digest, commit, branch))
     store.record_tip(trust.source.tip)
-    state = ApplyState.SUPERSEDED if handoff.base not in place.parents[:1] else ApplyState.CREATED
+    state = ApplyState.CREATED if place.head is None else ApplyState.SUPERSEDED
     return Applied(state, branch, digest, commit)
 
 
@@ -143,11 +144,11 @@ def _look(
     local = repository.resolve(f"refs/heads/{branch}")
     head = _newer(repository, branch, local, remote_head)
     if head is None:
-        return None, _Place(None, (handoff.base,))
+        return None, _Place(None, None, (handoff.base,))
     line = repository.commits_since(head, handoff.base)
     for commit in line:
         if _marked(commit) == verified.bundle.digest and commit.tree == handoff.result_tree:
-            return commit.id, _Place(local, ())
+            return commit.id, _Place(local, head, ())
     circumstances = verified.statement.circumstances
     supersedes = circumstances.supersedes if circumstances else None
     if not line or supersedes is None or _marked(line[0]) != supersedes:
@@ -164,7 +165,7 @@ def _look(
             ),
         )
     moved = () if repository.is_ancestor(handoff.base, head) else (handoff.base,)
-    return None, _Place(local, (head, *moved))
+    return None, _Place(local, head, (head, *moved))
 
 
 def _newer(

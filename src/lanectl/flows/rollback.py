@@ -137,7 +137,7 @@ def _find(name: str, tip: ObjectId, repository: TargetRepository) -> _Merged:
 def _carried(commit: CommitFacts, repository: TargetRepository) -> Marker | None:
     """Return the handoff's marker on a commit of the target's line, or on what it merged."""
     for facts in (commit, *(repository.find_commit(p) for p in commit.parents[1:])):
-        marker = parse_message(facts.message) if facts else None
+        marker = parse_message(facts.message, squashed=True) if facts else None
         if marker is not None and marker.kind == APPLIED:
             return marker
     return None
@@ -145,10 +145,10 @@ def _carried(commit: CommitFacts, repository: TargetRepository) -> Marker | None
 
 def _before(after: CommitFacts, repository: TargetRepository) -> CommitFacts | None:
     """Return the commit before a handoff: below all its attempts, where they lie in one line."""
-    slug = parse_message(after.message)
+    slug = parse_message(after.message, squashed=True)
     at = repository.find_commit(after.parents[0]) if after.parents else None
     while slug is not None and at is not None:
-        marker = parse_message(at.message)
+        marker = parse_message(at.message, squashed=True)
         if marker is None or (marker.kind, marker.slug) != (APPLIED, slug.slug):
             break
         at = repository.find_commit(at.parents[0]) if at.parents else None

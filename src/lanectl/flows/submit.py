@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lanectl.errors import ConflictError, Remedy
 from lanectl.flows.apply import Applied, apply
 from lanectl.flows.fetch import fetch_branch, fetch_trust
 from lanectl.flows.publish import Outside, Published, Wishes, publish
 from lanectl.flows.trust import load_trust, read_operator
-from lanectl.flows.verify import verify
+from lanectl.flows.verify import Submission, verify
 from lanectl.model.handoff import feature_branch
 from lanectl.model.report import Outcome, VerificationReport
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lanectl.flows.trust import OperatorFile
-    from lanectl.flows.verify import Submission
     from lanectl.model.names import Digest
     from lanectl.model.settings import Operator
     from lanectl.ports import ApplyingRepository, EnforcerStore, System
@@ -77,9 +77,28 @@ def submit(
     )  # fmt: skip
     if remote is None or wishes is None or applied.commit is None:
         return Submitted(report, applied)
+    if applied.bundle != verified.bundle.digest:
+        submission = _first(applied, store)
+        first = verify(
+            submission, trust=trust, untrusted=None, repository=repository, system=enforcer.system
+        )
+        if first.outcome is not Outcome.ACCEPTED:
+            return Submitted(first)
+        verified = first.accept()
     with enforcer.outside(operator, remote, verified.bundle.digest) as outside:
         published = publish(
             applied, verified, submission, report.files, outside=outside, trust=trust,
             repository=repository, store=store, wishes=wishes,
         )  # fmt: skip
     return Submitted(report, applied, published)
+
+
+def _first(applied: Applied, store: EnforcerStore) -> Submission:
+    """Return the bundle that this change was first applied as: its commit names that one."""
+    kept = store.kept(applied.bundle)
+    if kept is None:
+        raise ConflictError(
+            f"this change was applied as bundle sha256:{applied.bundle}, of which no copy is left",
+            remedies=(Remedy("Apply that bundle again, with --pr."),),
+        )
+    return Submission(*kept)

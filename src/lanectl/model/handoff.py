@@ -125,24 +125,30 @@ def rollback_message(slug: Slug, title: str, trailers: Trailers) -> str:
     return f"[{ROLLED_BACK}:{slug}] Revert: {title}\n\n" + "\n".join(lines) + "\n"
 
 
-def parse_message(message: str) -> Marker | None:
-    """Return what a marker commit says of itself, or None if it is not one. Never evidence."""
+def parse_message(message: str, *, squashed: bool = False) -> Marker | None:
+    """Return what a marker commit says of itself, or None if it is not one. Never evidence.
+
+    A `squashed` one may have more paragraphs below: forges add Co-authored-by and the like.
+    """
     paragraphs = message.rstrip("\n").split("\n\n")
     match = _MARKER.fullmatch(paragraphs[0])
     if match is None or len(paragraphs) < 2:
         return None
-    pairs = [line.partition(": ") for line in paragraphs[-1].split("\n")]
+    trailers = paragraphs[-1]
+    if squashed:
+        trailers = next((p for p in paragraphs[:0:-1] if p.startswith(TRAILER_BUNDLE)), trailers)
+    pairs = [line.partition(": ") for line in trailers.split("\n")]
     values = {key: value for key, _, value in pairs}
     if len(values) != len(pairs):
         return None
     try:
-        trailers = Trailers(
+        read = Trailers(
             bundle=Digest(values[TRAILER_BUNDLE].removeprefix("sha256:")),
             base=ObjectId(values[TRAILER_BASE]),
             result_tree=ObjectId(values[TRAILER_TREE]),
             signer=values.get(TRAILER_SIGNER),
             reverts=ObjectId(values[TRAILER_REVERTS]) if TRAILER_REVERTS in values else None,
         )
-        return Marker(match[1], Slug(match[2]), match[3], trailers)
+        return Marker(match[1], Slug(match[2]), match[3], read)
     except (KeyError, ValueError):
         return None

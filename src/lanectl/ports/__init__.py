@@ -258,6 +258,10 @@ class EnforcerStore(Protocol):
         """Write what the Builder needs after a conflict; return its path."""
         ...
 
+    def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
+        """Return the kept copy of an accepted bundle: archive and signature."""
+        ...
+
     def holds(self, digest: Digest, member: str) -> bool:
         """Whether the kept copy of a bundle has this member."""
         ...
