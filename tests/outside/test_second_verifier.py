@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.world import World, lanectl, write
 pytestmark = pytest.mark.e2e
 
 COSIGN = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"
+PAGE = Path(__file__).resolve().parents[2] / "docs/second-verifier.md"
 SCRIPT = Path(__file__).with_name("sigstore_verify.mjs")
 MODULES = Path(sys.prefix) / "outside/node_modules"
 NO_WAY_OUT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:1")
@@ -45,20 +47,32 @@ def cosign() -> Path:
     return built(COSIGN)
 
 
-@pytest.fixture(params=["cosign", "npm"])
+def shown(program: str) -> list[str]:
+    """Return the first command line of the page that starts this program, without it."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    return shlex.split(next(line for line in lines if line.startswith(f"$ {program} ")))[2:]
+
+
+@pytest.fixture(params=["cosign", "node"])
 def verify(request: pytest.FixtureRequest, tmp_path: Path) -> Verify:
-    """One of the two verifiers, as docs/second-verifier.md calls it."""
+    """One of the two verifiers, with the line that the page shows."""
     if request.param == "cosign":
         tool = request.getfixturevalue("cosign")
-        return lambda signature, key, file: run(
-            tool, "verify-blob-attestation", "--bundle", signature, "--key", key,
-            "--type", "slsaprovenance02", "--insecure-ignore-tlog", file,
-        )  # fmt: skip
-    if not (MODULES / "@sigstore/verify").is_dir():
+    elif not (MODULES / "@sigstore/verify").is_dir():
         pytest.skip("@sigstore/verify is not installed: run `make e2e`")
-    script = Path(shutil.copy(SCRIPT, tmp_path))  # Node looks for modules beside the script
-    (tmp_path / "node_modules").symlink_to(MODULES)
-    return lambda signature, key, file: run(node(), script, signature, key, file)
+    else:
+        tool = node()
+        shutil.copy(SCRIPT, tmp_path)  # Node looks for modules beside the script
+        (tmp_path / "node_modules").symlink_to(MODULES)
+
+    def call(signature: Path, key: Path, file: Path) -> tuple[bool, str]:
+        ours = {
+            "artifact.tar.gz.sigstore.json": signature, "builder.pem.pub": key,
+            "artifact.tar.gz": file, SCRIPT.name: tmp_path / SCRIPT.name,
+        }  # fmt: skip
+        return run(tool, *(ours.get(word, word) for word in shown(request.param)))
+
+    return call
 
 
 @dataclass(frozen=True)
