@@ -28,6 +28,7 @@ extends = ":workspace"
 enabled = false
 [permissions.lane-builder.filesystem]
 "{denied}" = "deny"
+":workspace_roots" = {{ ".env.claude" = "deny", "AGENTS.md" = "read", ".mcp.json" = "read", ".github" = "read" }}
 """
 
 

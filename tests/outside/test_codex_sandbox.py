@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,21 @@ def test_what_is_packed_inside_is_applied_outside_exactly(far: World, sandbox: S
     assert applied == tree_of(far.builder)
 
 
+def test_what_a_profile_shows_in_place_of_a_missing_file_is_not_packed(
+    far: World, sandbox: Sandbox
+) -> None:
+    """Where a rule names a file that is not there, Codex shows an empty one to the agent."""
+    sandbox.sh(EVERY_KIND)
+    expected = tree_of(Path(shutil.copytree(far.builder, far.root / "copy", symlinks=True)))
+    profiled = sandbox.denying(far.keys)
+    shown = profiled.run("git", "status", "--porcelain").out
+    for name in ("AGENTS.md", ".mcp.json", ".github", ".env.claude"):
+        assert f"?? {name}\n" in shown, "git itself takes it for a file"
+    done = packed(profiled)
+    assert done.code == 0, done.err
+    assert hand_over(far, Path(done.json["path"])) == expected
+
+
 def test_without_a_temporary_folder_it_says_what_is_missing(far: World, sandbox: Sandbox) -> None:
     sandbox.sh(EVERY_KIND)
     narrow = Sandbox(sandbox.home, sandbox.work_tree, WITHOUT_TEMPORARY_FOLDER)
@@ -75,7 +91,7 @@ def test_without_a_temporary_folder_it_says_what_is_missing(far: World, sandbox:
     assert done.code == 3
     assert "no folder for temporary files can be written" in done.err
     assert "Set TMPDIR" in done.err
-    narrow.sh("mkdir -p .lanectl/tmp")
+    assert ".lanectl/tmp" in done.err
     again = packed(narrow, TMPDIR=".lanectl/tmp")
     assert again.code == 0, again.err
     assert list((far.builder / ".lanectl/tmp").iterdir()) == []
