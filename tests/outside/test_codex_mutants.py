@@ -179,6 +179,21 @@ def test_a_link_where_a_file_of_the_bundle_belongs(scene: Scene, name: str) -> N
     assert not (scene.world.builder / ".lanectl/outbox/x" / name).is_symlink()
 
 
+@pytest.mark.parametrize("name", ["artifact.tar.gz", SIGNATURE])
+def test_a_link_in_place_of_what_the_enforcer_reads(scene: Scene, name: str) -> None:
+    """Put there between signing and fetching, for the outbox stays the agent's to write."""
+    scene.sandbox.sh("echo more > src/f0.py")
+    assert scene.pack().code == 0
+    scene.sandbox.sh(f"cd .lanectl/outbox/x; rm {name}; ln -s {scene.precious}/id_ed25519 {name}")
+    bundle, enforcer = scene.world.builder / ARTIFACT, scene.world.enforcer
+    with scene.unharmed():
+        for verb in ("inspect", "verify", "apply"):
+            done = scene.outside(verb, bundle, "--repo", enforcer)
+            assert (done.code, "is a symbolic link" in done.err) == (3, True), (verb, done)
+            assert "nobody may read" not in done.out + done.err
+    assert git(enforcer, "branch", "--list", "feature/*") == ""
+
+
 def test_planted_programs_and_packages(scene: Scene) -> None:
     names = ("git", "python3", "sh", "lanectl", "cosign", "bwrap")
     scene.plant_program(*(f"{folder}/{name}" for folder in ("bin", ".") for name in names))
