@@ -29,12 +29,17 @@ $(VENV)/dev: requirements/dev.txt $(VENV)/run
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-FORGE  := tests/forge/package.json tests/forge/package-lock.json tests/forge/.npmrc
+npm = $(addprefix tests/$1/,package.json package-lock.json .npmrc)
 
-$(VENV)/e2e: requirements/e2e.txt $(FORGE) $(VENV)/dev
+$(VENV)/e2e: requirements/e2e.txt $(call npm,forge) $(VENV)/dev
 	@echo "installing the forge emulator into $(VENV)" >&2
 	$(PIP) --require-hashes -r requirements/e2e.txt
-	$(BIN)/python -m tests.forge.node $(VENV)/forge
+	$(BIN)/python -m tests.forge.node tests/forge $(VENV)/forge
+	@touch $@
+
+$(VENV)/outside/installed: $(call npm,outside) $(VENV)/e2e
+	@echo "installing programs by others, 400 MB, into $(VENV)" >&2
+	$(BIN)/python -m tests.forge.node tests/outside $(VENV)/outside
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v bwrap >/dev/null; then \
 	  { apt-get update -qq; apt-get install -qq -y bubblewrap; } >/dev/null 2>&1 || echo "no bubblewrap: its tests are skipped" >&2; fi
 	@touch $@
@@ -46,7 +51,7 @@ test: $(VENV)/e2e ## Run the tests (this machine only, no network) with branch c
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term
 
-e2e: $(VENV)/e2e ## Run the slow, real-world and many-process tests
+e2e: $(VENV)/e2e $(VENV)/outside/installed ## Run the slow, real-world and many-process tests
 	$(BIN)/python -m pytest -m e2e -n $(JOBS)
 
 lint: $(VENV)/dev ## Check style, types, imports, and that generated documents are current

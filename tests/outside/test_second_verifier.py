@@ -1,0 +1,188 @@
+"""Verifiers written by others take our signature as it is, and refuse it where anything was changed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.forge.node import node
+from tests.gotool import built
+from tests.world import World, lanectl, write
+
+pytestmark = pytest.mark.e2e
+
+COSIGN = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"
+PAGE = Path(__file__).resolve().parents[2] / "docs/second-verifier.md"
+SCRIPT = Path(__file__).with_name("sigstore_verify.mjs")
+MODULES = Path(sys.prefix) / "outside/node_modules"
+NO_WAY_OUT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:1")
+
+Verify = Callable[[Path, Path, Path], tuple[bool, str]]
+"""(signature file, public key, file) to whether it was accepted, and what was said."""
+
+
+def run(*command: str | Path) -> tuple[bool, str]:
+    done = subprocess.run(
+        [str(word) for word in command], env={**os.environ, **NO_WAY_OUT}, capture_output=True,
+        text=True, stdin=subprocess.DEVNULL, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode in {0, 1}, done.stderr
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def cosign() -> Path:
+    return built(COSIGN)
+
+
+def shown(program: str) -> list[str]:
+    """Return the first command line of the page that starts this program, without it."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    return shlex.split(next(line for line in lines if line.startswith(f"$ {program} ")))[2:]
+
+
+@pytest.fixture(params=["cosign", "node"])
+def verify(request: pytest.FixtureRequest, tmp_path: Path) -> Verify:
+    """One of the two verifiers, with the line that the page shows."""
+    if request.param == "cosign":
+        tool = request.getfixturevalue("cosign")
+    elif not (MODULES / "@sigstore/verify").is_dir():
+        pytest.skip("@sigstore/verify is not installed: run `make e2e`")
+    else:
+        tool = node()
+        shutil.copy(SCRIPT, tmp_path)  # Node looks for modules beside the script
+        (tmp_path / "node_modules").symlink_to(MODULES)
+
+    def call(signature: Path, key: Path, file: Path) -> tuple[bool, str]:
+        ours = {
+            "artifact.tar.gz.sigstore.json": signature, "builder.pem.pub": key,
+            "artifact.tar.gz": file, SCRIPT.name: tmp_path / SCRIPT.name,
+        }  # fmt: skip
+        return run(tool, *(ours.get(word, word) for word in shown(request.param)))
+
+    return call
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A bundle with what belongs to it, and what a person without a key would put in its place."""
+
+    archive: Path
+    key: Path
+    other_key: Path
+    other_archive: Path
+
+    @property
+    def signature(self) -> Path:
+        return self.archive.with_name("artifact.tar.gz.sigstore.json")
+
+    def forged(self, change: Callable[[dict[str, Any]], None]) -> Path:
+        """Return a changed copy of the signature file."""
+        data = json.loads(self.signature.read_bytes())
+        change(data)
+        path = self.archive.with_name("forged.sigstore.json")
+        path.write_text(json.dumps(data), encoding="ascii")
+        return path
+
+
+@pytest.fixture(params=["ecdsa-p256", "ed25519"])
+def signed(request: pytest.FixtureRequest, bare_world: World) -> Signed:
+    keys = [bare_world.root / f"{name}.pem" for name in ("one", "other")]
+    for key in keys:
+        made = lanectl(
+            "keys", "new", "--role", "builder", "--algorithm", request.param, "--out", key
+        )
+        assert made.code == 0, made.err
+    bare_world.change()
+    archive = bare_world.pack("fix-login", "--key", keys[0])
+    write(bare_world.builder / "more.txt")
+    other = bare_world.pack("another", "--key", keys[0])
+    public = [key.with_name(f"{key.name}.pub") for key in keys]
+    return Signed(archive, *public, other)
+
+
+def members(signed: Signed, into: Path) -> list[Path]:
+    with tarfile.open(signed.archive) as archive:
+        archive.extractall(into, filter="data")
+        return [into / name for name in archive.getnames()]
+
+
+def test_the_bundle_is_accepted_as_it_is(signed: Signed, verify: Verify, tmp_path: Path) -> None:
+    for file in (signed.archive, *members(signed, tmp_path / "members")):
+        accepted, said = verify(signed.signature, signed.key, file)
+        assert accepted, f"{file.name}: {said}"
+
+
+def test_a_changed_archive_is_refused(signed: Signed, verify: Verify) -> None:
+    data = bytearray(signed.archive.read_bytes())
+    data[-1] ^= 1
+    signed.archive.write_bytes(data)
+    assert not verify(signed.signature, signed.key, signed.archive)[0]
+
+
+def test_another_file_is_refused(signed: Signed, verify: Verify) -> None:
+    assert signed.other_archive.read_bytes() != signed.archive.read_bytes()
+    assert not verify(signed.signature, signed.key, signed.other_archive)[0]
+
+
+def test_another_key_is_refused(signed: Signed, verify: Verify) -> None:
+    assert not verify(signed.signature, signed.other_key, signed.archive)[0]
+
+
+def test_a_changed_statement_is_refused(signed: Signed, verify: Verify) -> None:
+    def change(data: dict[str, Any]) -> None:
+        payload = base64.b64decode(data["dsseEnvelope"]["payload"])
+        assert b"fix-login" in payload
+        payload = payload.replace(b"fix-login", b"fix-logon")
+        data["dsseEnvelope"]["payload"] = base64.b64encode(payload).decode()
+
+    assert not verify(signed.forged(change), signed.key, signed.archive)[0]
+
+
+def test_a_changed_signature_is_refused(signed: Signed, verify: Verify) -> None:
+    def change(data: dict[str, Any]) -> None:
+        (one,) = data["dsseEnvelope"]["signatures"]
+        raw = bytearray(base64.b64decode(one["sig"]))
+        raw[-1] ^= 1
+        one["sig"] = base64.b64encode(raw).decode()
+
+    assert not verify(signed.forged(change), signed.key, signed.archive)[0]
+
+
+def test_a_copied_file_written_anew_is_still_accepted(signed: Signed, verify: Verify) -> None:
+    """The refusals above come from what was changed, not from writing the JSON again."""
+    assert verify(signed.forged(lambda _: None), signed.key, signed.archive)[0]
+
+
+def test_cosign_skips_a_signature_with_our_key_id(signed: Signed, cosign: Path) -> None:
+    """Why the envelope carries no keyid."""
+
+    def change(data: dict[str, Any]) -> None:
+        hint = base64.b64decode(data["verificationMaterial"]["publicKey"]["hint"])
+        data["dsseEnvelope"]["signatures"][0]["keyid"] = hint.hex()
+
+    line = ("--key", signed.key, "--type", "slsaprovenance02", "--insecure-ignore-tlog")
+    accepted, said = run(
+        cosign, "verify-blob-attestation", "--bundle", signed.forged(change), *line, signed.archive
+    )
+    assert not accepted
+    assert "threshold" in said
+
+
+def test_cosign_wants_the_type_of_the_statement(signed: Signed, cosign: Path) -> None:
+    line = ("--bundle", signed.signature, "--key", signed.key, "--insecure-ignore-tlog")
+    accepted, said = run(cosign, "verify-blob-attestation", *line, signed.archive)
+    assert not accepted
+    assert "type" in said
