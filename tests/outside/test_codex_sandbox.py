@@ -121,3 +121,13 @@ def test_a_signing_key_can_be_read_inside_unless_it_is_denied(far: World, sandbo
     assert attempts(sandbox.lanectl(*words), Act.SIGNING_KEY)[key] == "violated"
     assert attempts(sandbox.denying(keys).lanectl(*words), Act.SIGNING_KEY)[key] == "ok"
     assert attempts(lanectl_process(*words, cwd=far.builder), Act.SIGNING_KEY)[key] == "violated"
+
+
+def test_a_sandbox_in_this_one_cannot_be_made_and_that_is_said(
+    far: World, sandbox: Sandbox
+) -> None:
+    done = sandbox.lanectl("lane", "exec", "codex", "--", "echo", "went on")
+    assert (done.code, done.out) == (0, "went on\n"), done.err
+    assert "no sandbox: " in done.err
+    assert "NOT enforced: " in done.err
+    assert sandbox.lanectl("lane", "exec", "codex", "--require-sandbox", "--", "true").code == 6
