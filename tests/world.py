@@ -53,7 +53,7 @@ class Ran:
         return [f["rule"] for f in self.json["findings"]]
 
 
-def lanectl(*arguments: str | Path) -> Ran:
+def lanectl(*arguments: str | int | Path) -> Ran:
     """Run a command line in this process."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ import pytest
 
 from tests.forge.listener import Listener
 from tests.forge.world import ForgeWorld
-from tests.world import git, lanectl, write
+from tests.world import World, git, lanectl, write
 
 
 def state_files(story: ForgeWorld, pattern: str) -> list[Path]:
@@ -276,3 +277,20 @@ def test_the_codex_lane_cannot(story: ForgeWorld) -> None:
         done = lanectl(*command, "--repo", story.enforcer)
         assert (done.code, "lane" in done.err) == (6, True)
     assert len(story.forge.requests) == before
+
+
+def test_without_a_forge_nothing_is_begun(world: World) -> None:
+    done = world.apply(world.packed(), "--pr")
+    assert (done.code, "belongs to no forge" in done.err) == (2, True)
+    assert git(world.enforcer, "branch", "--list", "feature/*") == ""
+    judged = lanectl("verify", "--pull-request", 1, "--repo", world.enforcer)
+    assert (judged.code, "belongs to no forge" in judged.err) == (2, True)
+
+
+def test_a_pinned_api_must_be_safe(world: World) -> None:
+    with contextlib.chdir(world.enforcer):
+        arguments = ("init", "--enforcer", "--repo", world.url, "--repin", "--api")
+        bad = lanectl(*arguments, "http://forge.example/api")
+        assert (bad.code, "forge.api must be https" in bad.err) == (3, True)
+        assert lanectl(*arguments, "https://forge.example/api").code == 0
+        assert lanectl("init", "--enforcer", "--repo", world.url).code == 0

@@ -31,14 +31,14 @@ def judge(
     with (
         neutral.enforcer_side(repo, operator=operator) as side,
         render.progress("verifying the pull request"),
-        claude.forge(read_operator(side.operator_file)) as forge,
     ):
-        repository = side.require_repository()
-        remote = claude.remote(read_operator(side.operator_file), repository)
-        report = verify_pull_request(
-            number, expected_head=head, file=side.operator_file, forge=forge, remote=remote, repository=repository,
-            store=side.store, system=side.system,
-        )  # fmt: skip
+        repository, pinned = side.require_repository(), read_operator(side.operator_file)
+        remote = claude.remote(pinned, repository)
+        with claude.forge(pinned) as forge:
+            report = verify_pull_request(
+                number, expected_head=head, file=side.operator_file, forge=forge, remote=remote,
+                repository=repository, store=side.store, system=side.system,
+            )  # fmt: skip
     _show(report, output)
     return _exit_code(report)
 

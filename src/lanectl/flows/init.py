@@ -177,7 +177,9 @@ def plan_operator(
                 ),
             )
         wanted = replace(wanted, limits=present.limits, api=present.api if api is None else api)
-    return PlannedFile(file.path, before, render_operator(wanted).encode()), wanted
+    after = render_operator(wanted).encode()
+    parse_operator(after, file.path)  # what could not be read back is not written
+    return PlannedFile(file.path, before, after), wanted
 
 
 def _parse_ring(data: bytes) -> Keyring:

@@ -28,23 +28,13 @@ _TOKENS = ("LANECTL_FORGE_TOKEN", "GH_TOKEN")
 
 
 def remote(operator: Operator, repository: GitTargetRepository) -> GitRemote:
-    """Return the pinned repository over the network."""
+    """Return the pinned repository over the network.
+
+    Raises UsageError if no forge can be told from its address: nothing is begun without one.
+    """
     from lanectl.adapters.git.remote import GitRemote
-    from lanectl.model.address import Address
-
-    return GitRemote(
-        repository.git, repository.objects.git_dir, Address.parse(operator.url),
-        objects=repository.repository.objects, token=_token(), scratch=repository.scratch,
-        environment=environment(),
-    )  # fmt: skip
-
-
-@contextlib.contextmanager
-def forge(operator: Operator) -> Iterator[GitHubForge]:
-    """Yield the pinned repository's forge. Raises UsageError if none can be told from the address."""
-    from lanectl.adapters.github import GitHubForge
-    from lanectl.adapters.http import JsonClient
     from lanectl.errors import Remedy, UsageError
+    from lanectl.model.address import Address
 
     if not operator.api_root:
         raise UsageError(
@@ -65,6 +55,19 @@ def forge(operator: Operator) -> Iterator[GitHubForge]:
                 ),
             ),
         )
+    return GitRemote(
+        repository.git, repository.objects.git_dir, Address.parse(operator.url),
+        objects=repository.repository.objects, token=_token(), scratch=repository.scratch,
+        environment=environment(),
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def forge(operator: Operator) -> Iterator[GitHubForge]:
+    """Yield the pinned repository's forge."""
+    from lanectl.adapters.github import GitHubForge
+    from lanectl.adapters.http import JsonClient
+
     client = JsonClient(operator.api_root, _token())
     try:
         yield GitHubForge(client, operator.repository.partition("/")[2])
