@@ -52,9 +52,10 @@ class Tally:
         return self.commits > 0 and {o.verdict for o in self.outcomes} <= {"exact", "not showable"}
 
 
-def run(rig: Rig, name: str, limit: int, *, compare: bool) -> Tally:
+def run(rig: Rig, name: str, limit: int, only: list[str], *, compare: bool) -> Tally:
     """Replay up to `limit` commits; those whose objects the source lacks do not count."""
     commits, features = choose(rig.git, rig.tip)
+    commits = [c for c in commits if not only or c.id.startswith(tuple(only))]
     tally, quiet = Tally(name, features), not sys.stderr.isatty()
     for commit in commits:
         if tally.commits >= limit:
@@ -113,6 +114,13 @@ def main() -> int:
     parser.add_argument("repository", type=Path, help="any clone, bare or not; it is only read")
     parser.add_argument("--name", help="what the table calls it [default: the folder's name]")
     parser.add_argument("--commits", type=int, default=100, help="[default: %(default)s]")
+    parser.add_argument(
+        "--only",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="only this commit; may be repeated",
+    )
     parser.add_argument("--processes", action="store_true", help="run lanectl as whole processes")
     parser.add_argument("--lanectl", metavar="FILE", help="the program to run, as a process")
     parser.add_argument(
@@ -125,7 +133,13 @@ def main() -> int:
     command = [options.lanectl] if options.lanectl else command
     with tempfile.TemporaryDirectory(prefix="lanectl-replay-") as folder:
         rig = Rig(Path(folder).resolve(), source, command)
-        tally = run(rig, options.name or source.name, options.commits, compare=options.compare_git)
+        tally = run(
+            rig,
+            options.name or source.name,
+            options.commits,
+            options.only,
+            compare=options.compare_git,
+        )
         print(document(tally, rig.text("version")) if options.json else table(tally))
     return 0 if tally.good else 1
 

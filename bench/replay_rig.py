@@ -191,8 +191,9 @@ class Rig:
 
     def _handoff(self, state: str, commit: Commit, words: list[str]) -> tuple[str, str]:
         wanted = self.text("rev-parse", f"{commit.id}^{{tree}}")
-        shown = self._git_add() if state == "unstaged" else wanted
-        if shown == self.text("rev-parse", f"{commit.parent}^{{tree}}"):
+        shown = wanted if state == "committed" else self._as_git_would(add=state == "unstaged")
+        lent = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.root / "aside")}
+        if not self.git("diff-tree", "-r", commit.parent, shown, env=lent):
             return "not showable", self._explain(shown, wanted)
         code, out, talk = self.lanectl("pack", "--slug", "x", "--json", *words, at=self.builder)
         if code:
@@ -218,33 +219,28 @@ class Rig:
             tree, wanted, enforcer
         )
 
-    def _git_add(self) -> str:
-        """Return the tree that `git add -A` makes of the work tree, in an index and objects aside."""
+    def _as_git_would(self, *, add: bool) -> str:
+        """Return the tree that git writes of the index, `add` of the work tree; nothing is changed."""
         aside = self.root / "aside"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
         shutil.copy2(self.builder / ".git/index", self.index)
         extra = {"GIT_INDEX_FILE": str(self.index), "GIT_OBJECT_DIRECTORY": str(aside),
                  "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.builder / ".git/objects")}  # fmt: skip
-        self.git("add", "-A", at=self.builder, env=extra)
+        if add:
+            self.git("add", "-A", at=self.builder, env=extra)
         return self.text("write-tree", at=self.builder, env=extra)
 
     def _explain(self, tree: str, wanted: str, where: Path | None = None) -> str:
         """Return why the paths that differ do."""
-        lent = str((where or self.root) / (".git/objects" if where else "aside"))
-        out = self.git(
-            "diff-tree",
-            "-r",
-            "--no-renames",
-            tree,
-            wanted,
-            env={"GIT_ALTERNATE_OBJECT_DIRECTORIES": lent},
-        )
+        lent = {"GIT_ALTERNATE_OBJECT_DIRECTORIES":
+                str(where / ".git/objects" if where else self.root / "aside")}  # fmt: skip
         kinds: Counter[str] = Counter()
-        for line in out.splitlines():
+        for line in self.git("diff-tree", "-r", tree, wanted, env=lent).splitlines():
             facts, _, path = line.partition(b"\t")
             kinds["submodule" if b"160000" in facts else self._reason(path)] += 1
-        return ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
+        said = ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
+        return said or "a tree that git does not write"
 
     def _reason(self, path: bytes) -> str:
         with contextlib.suppress(GitError):
@@ -266,10 +262,9 @@ class Rig:
 
 def _said(verb: str, code: int, out: str, talk: str) -> str:
     """Return the rules that a refusal names, or its words."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, KeyError):
         document = json.loads(out)
-        rules = sorted({f["rule"] for f in document.get("findings", [])})
-        if rules:
-            return f"{verb}: {', '.join(rules)}"
-        return f"{verb}, exit code {code}: {json.dumps(document)[:300]}"
+        error = document.get("error", {})
+        rules = ", ".join(sorted({f["rule"] for f in document["findings"]}))
+        return f"{verb}: {rules or ': '.join((error['what'], error['why']))}"
     return f"{verb}, exit code {code}: {talk.strip()[:300]}"
