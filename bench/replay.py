@@ -132,7 +132,10 @@ def main() -> int:
     command = [sys.executable, "-P", "-m", "lanectl"] if options.processes else None
     command = [options.lanectl] if options.lanectl else command
     with tempfile.TemporaryDirectory(prefix="lanectl-replay-") as folder:
-        rig = Rig(Path(folder).resolve(), source, command)
+        try:
+            rig = Rig(Path(folder).resolve(), source, command)
+        except (GitError, OSError) as error:
+            parser.error(f"{options.repository} cannot be replayed: {error}")
         tally = run(
             rig,
             options.name or source.name,

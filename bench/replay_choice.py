@@ -15,7 +15,7 @@ Git: TypeAlias = "Callable[..., bytes]"
 PLAIN = "plain"
 _EMPTY = (
     b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
-    b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe1",
+    b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
 )
 _CONTENT = {  # features that only the changed lines show
     "CRLF": b"-G\r$",
