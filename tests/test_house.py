@@ -26,9 +26,11 @@ HEAVY = {
     "git",
     "in_toto_attestation",
     "google",
+    "httpx",
     "rich",
     "sigstore",
     "supabase",
+    "yaml",
 }
 
 

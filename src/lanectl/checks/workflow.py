@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
-from lanectl.formats import workflow as workflows_format
 from lanectl.formats.workflow_expressions import outsiders_words, secrets
 from lanectl.model.report import Fault, MalformedError, Rule
 from lanectl.model.workflow import EVERY_SCOPE
@@ -106,6 +105,8 @@ def check(workflows: Mapping[str, bytes], *, target: str | None = None) -> Itera
     `target` is the branch that pull requests are for; None stands for any. For a change that
     touches workflows this is to be asked about its result tree: on most events that is what runs.
     """
+    from lanectl.formats import workflow as workflows_format  # loads PyYAML
+
     read = []
     for path, data in sorted(workflows.items()):
         try:
