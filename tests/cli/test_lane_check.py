@@ -77,6 +77,7 @@ def broken(done: Ran, act: Act) -> list[str]:
     return places
 
 
+@pytest.mark.e2e
 def test_a_clean_lane(world: World) -> None:
     done = check(world)
     found = {f["rule"] for f in done.json["findings"]}
@@ -86,6 +87,7 @@ def test_a_clean_lane(world: World) -> None:
     assert tried == {act.rule for act in Act if act not in never}
 
 
+@pytest.mark.e2e
 def test_a_remote_that_takes_a_push(world: World) -> None:
     assert broken(check(world), Act.PUSH) == []
     git(world.builder, "remote", "add", "hub", str(world.hub))
@@ -94,11 +96,13 @@ def test_a_remote_that_takes_a_push(world: World) -> None:
     assert git(world.hub, "for-each-ref") == before
 
 
+@pytest.mark.e2e
 def test_a_push_by_the_users_own_rewriting(world: World) -> None:
     git(world.builder, "config", f"url.{world.hub}.pushInsteadOf", "/no/such/hub.git")
     assert broken(check(world), Act.PUSH) == ["remote origin"]
 
 
+@pytest.mark.e2e
 def test_no_hook_runs(world: World) -> None:
     hook = world.builder / ".git/hooks/pre-push"
     write(hook, b"#!/bin/sh\ntouch ran\n", 0o755)
@@ -107,11 +111,13 @@ def test_no_hook_runs(world: World) -> None:
     assert not (world.builder / "ran").exists()
 
 
+@pytest.mark.e2e
 def test_a_push_that_nobody_answers_is_not_called_good(world: World) -> None:
     git(world.builder, "remote", "remove", "origin")
     assert states(check(world), Act.PUSH) == {"remote": "could not try"}
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("by", ["remote", "address"])
 def test_the_network(world: World, by: str) -> None:
     with listener() as port:
@@ -141,6 +147,7 @@ def test_the_other_lanes_files(world: World, name: str) -> None:
     assert str(path.resolve()).startswith(place)
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("lane", ["codex", "claude"])
 @pytest.mark.parametrize("role", ["builder", "enforcer"])
 def test_the_signing_keys(world: World, lane: str, role: str) -> None:
@@ -150,6 +157,7 @@ def test_the_signing_keys(world: World, lane: str, role: str) -> None:
     assert broken(check(world, lane), Act.SIGNING_KEY) == wanted
 
 
+@pytest.mark.e2e
 def test_a_signing_key_that_a_variable_names(world: World) -> None:
     path = world.root / "b.pem"
     write(path, b"key", 0o600)
@@ -157,12 +165,14 @@ def test_a_signing_key_that_a_variable_names(world: World) -> None:
     assert broken(done, Act.SIGNING_KEY) == [str(path)]
 
 
+@pytest.mark.e2e
 def test_the_environment(world: World) -> None:
     assert broken(check(world, GH_TOKEN=SECRET), Act.ENVIRONMENT)[0] == "this process: GH_TOKEN"
     done = check(world, "claude", LANECTL_BUILDER_KEY="/k", GH_TOKEN=SECRET)
     assert broken(done, Act.ENVIRONMENT)[0] == "this process: LANECTL_BUILDER_KEY"
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
 def test_the_environment_of_a_parent(world: World) -> None:
     line = [
@@ -187,6 +197,7 @@ def test_the_environment_of_a_parent(world: World) -> None:
     assert "s3cret" not in done.stdout + done.stderr
 
 
+@pytest.mark.e2e
 def test_the_lanes_own_profile(world: World) -> None:
     write(world.builder / ".env.codex", f"LANECTL_LANE=codex\nGH_TOKEN={SECRET}\n".encode(), 0o600)
     place = f"profile {world.builder}/.env.codex"
@@ -195,6 +206,7 @@ def test_the_lanes_own_profile(world: World) -> None:
     assert states(check(world), Act.ENVIRONMENT)[place] == "ok"
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("key", "value", "shown"),
     [
@@ -217,6 +229,7 @@ def test_gits_configuration(world: World, key: str, value: str, shown: str, wher
     assert place.endswith(f": {shown}")
 
 
+@pytest.mark.e2e
 def test_a_credential_helper_that_answers(world: World) -> None:
     port = closed_port()
     git(world.builder, "remote", "set-url", "origin", f"http://127.0.0.1:{port}/a.git")
@@ -226,6 +239,7 @@ def test_a_credential_helper_that_answers(world: World) -> None:
     assert broken(check(world), Act.CREDENTIAL_HELPER) == [f"http://127.0.0.1:{port}"]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     "name",
     [
@@ -244,6 +258,7 @@ def test_files_with_log_ins(world: World, name: str) -> None:
     assert broken(check(world), Act.LOGIN_FILE) == [str(world.builder / "home" / name)]
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(not shutil.which("ssh-agent"), reason="there is no ssh-agent here")
 def test_an_ssh_agent_with_an_identity(world: World) -> None:
     sock, key = world.root / "a.sock", world.root / "id"
@@ -279,6 +294,7 @@ def test_modes(world: World, name: str, mode: int, lane: str) -> None:
     assert broken(check(world, lane), Act.FILE_MODE) == [str(path)]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("lane", ["codex", "claude"])
 @pytest.mark.parametrize("name", [".env.codex", ".env.claude"])
 def test_a_profile_that_git_does_not_ignore(world: World, name: str, lane: str) -> None:
@@ -288,6 +304,7 @@ def test_a_profile_that_git_does_not_ignore(world: World, name: str, lane: str) 
     assert broken(check(world, lane), Act.NOT_IGNORED) == [name]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("lane", ["codex", "claude"])
 @pytest.mark.parametrize(
     "how", ["committed", "deleted again", "on a branch", "in a folder", "staged"]
@@ -328,6 +345,7 @@ def test_one_key_for_both(world: World, lane: str) -> None:
     assert broken(check(world, lane), Act.SAME_KEY) == ["Builder and Enforcer"]
 
 
+@pytest.mark.e2e
 def test_one_key_for_both_in_the_keyring(world: World) -> None:
     pem = Path(f"{world.key('one')}.pub").read_text()
     ring = {"keys": [{"role": r, "publicKey": pem} for r in ("builder", "enforcer")]}
@@ -337,6 +355,7 @@ def test_one_key_for_both_in_the_keyring(world: World) -> None:
     assert broken(check(world), Act.SAME_KEY) == ["Builder and Enforcer"]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("variables", "wanted"),
     [
@@ -352,6 +371,7 @@ def test_the_enforcers_supabase_key(
     assert broken(check(world, "claude", **variables), Act.SUPABASE_ROLE) == wanted
 
 
+@pytest.mark.e2e
 def test_the_claude_lane_may_push_and_reach_the_network(world: World) -> None:
     tried = {a["rule"] for a in check(world, "claude", GH_TOKEN=SECRET).json["attempts"]}
     assert not tried & {Act.PUSH.rule, Act.NETWORK.rule, Act.LOGIN_FILE.rule}
@@ -370,6 +390,7 @@ def test_which_lane(world: World) -> None:
     assert plain("--lane", "claude", "--repo", "/") == 3
 
 
+@pytest.mark.e2e
 def test_the_table_and_the_remedy(world: World) -> None:
     write(world.builder / ".env.claude", b"x", 0o644)
     done = lanectl_process("lane", "check", "--lane", "claude", cwd=world.builder)
@@ -416,6 +437,7 @@ def test_in_the_sandbox_everything_holds(world: World) -> None:
     assert inside.code == 0
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("url", "endpoint", "folder"),
     [

@@ -63,6 +63,7 @@ def one(story: ForgeWorld, step: str, status: int) -> None:
     assert len(story.view.pulls()) == 1
 
 
+@pytest.mark.e2e
 def test_a_rate_limit_is_waited_for(story: ForgeWorld) -> None:
     bundle = story.packed()
     limits = [
@@ -73,6 +74,7 @@ def test_a_rate_limit_is_waited_for(story: ForgeWorld) -> None:
     assert [fault.seen for fault in limits] == [1, 1]
 
 
+@pytest.mark.e2e
 def test_a_long_rate_limit_is_told(story: ForgeWorld) -> None:
     story.forge.fail("POST", "/pulls$", status=429, headers={"Retry-After": "3600"})
     bundle = story.packed()
@@ -81,6 +83,7 @@ def test_a_long_rate_limit_is_told(story: ForgeWorld) -> None:
     assert story.publish(bundle) == 1
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("step", ["find", "open", "check"])
 def test_no_answer_is_8_and_the_next_run_goes_on(story: ForgeWorld, step: str) -> None:
     story.forge.hang(*STEPS[step], times=10, after=True)
@@ -92,6 +95,7 @@ def test_no_answer_is_8_and_the_next_run_goes_on(story: ForgeWorld, step: str) -
     assert len(story.view.pulls()) == 1
 
 
+@pytest.mark.e2e
 def test_an_answer_cut_short_after_the_work_opens_no_second_one(story: ForgeWorld) -> None:
     story.forge.cut("POST", "/pulls$", after=True)
     bundle = story.packed()
@@ -124,6 +128,7 @@ def test_odd_answers_are_refused(story: ForgeWorld, body: bytes) -> None:
     assert "answered something that is not" in done.err
 
 
+@pytest.mark.e2e
 def test_a_reason_is_shown_and_made_safe(story: ForgeWorld) -> None:
     body = b'{"message": "no \\u001b[31m\\u202e", "errors": [{"message": "because"}, "x"]}'
     story.forge.fail("POST", "/pulls$", status=422, body=body, times=2)
