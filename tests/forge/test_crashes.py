@@ -28,13 +28,16 @@ def start(story: ForgeWorld, *arguments: object, **extra: str) -> subprocess.Pop
     )  # fmt: skip
 
 
-def once(story: ForgeWorld) -> int:
-    """Return the only pull request's number, all of it being there once."""
+def once(story: ForgeWorld, checks: int = 1) -> int:
+    """Return the only pull request's number, all of it being there once.
+
+    Two Enforcers that look for the check at the same moment may each record it.
+    """
     [(number, branch, commit)] = story.view.pulls()
     assert branch == "feature/fix-login"
     assert git(story.hub, "rev-parse", branch) == commit
     assert story.view.labels(number) == ["codex-handoff"]
-    assert len(story.view.checks(commit)) == 1
+    assert 1 <= len(story.view.checks(commit)) <= checks
     assert sorted(story.view.branches()) == ["feature/fix-login", "main"]
     assert len(git(story.hub, "for-each-ref", "refs/lanectl").splitlines()) == 1
     assert git(story.hub, "rev-list", "--count", f"main..{branch}") == "1"
@@ -97,7 +100,7 @@ def test_two_enforcers_at_once(story: ForgeWorld, tmp_path: Path) -> None:
     for message in failed:  # who came a moment late is told, and finishes the second time
         assert "Run the command again" in message
     number = story.publish(bundle)
-    assert once(story) == number
+    assert once(story, checks=2) == number
     assert len(failed) < 2
 
 

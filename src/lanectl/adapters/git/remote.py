@@ -174,7 +174,9 @@ class GitRemote:
 
 def _refused(ref: str, why: str) -> LaneError:
     """Return why a ref was not moved; `why` is git's own `[rejected] (reason)`."""
-    if "[remote rejected]" in why and not re.search(r"already exists|cannot lock|stale", why):
+    if "[remote rejected]" in why and not re.search(
+        r"already exists|cannot lock|stale|failed to update ref", why
+    ):
         return RefusedError(f"the remote does not take {display(ref)}", why=display(why))
     return ConflictError(
         f"{display(ref)} of the remote is not where it was",
