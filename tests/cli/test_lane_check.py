@@ -453,3 +453,24 @@ def test_in_the_sandbox_everything_holds(world: World) -> None:
 )
 def test_where_a_remote_lies(url: str, endpoint: object, folder: str | None) -> None:
     assert (Remote("x", url).endpoint, Remote("x", url).folder) == (endpoint, folder)
+
+
+WORKFLOW = b"""\
+on: {push: {branches: ["feature/**"]}}
+permissions: {}
+jobs:
+  build:
+    runs-on: ubuntu-24.04
+    steps:
+      - run: make
+        env: {KEY: "${{ secrets.DEPLOY_KEY }}"}
+"""
+
+
+@pytest.mark.parametrize("branches", [b"feature/**", b"main"])
+def test_workflows_within_reach_are_reported(world: World, branches: bytes) -> None:
+    write(world.builder / ".github/workflows/ci.yml", WORKFLOW.replace(b"feature/**", branches))
+    git(world.builder, "add", "-A")
+    git(world.builder, "commit", "-q", "-m", "ci")
+    found = [f for f in check(world).json["findings"] if f["rule"].startswith("workflow/")]
+    assert [f["rule"] for f in found] == ["workflow/secret"] * (branches == b"feature/**")
