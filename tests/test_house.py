@@ -126,6 +126,21 @@ def test_documents_name_only_what_exists() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def anchors(page: str) -> set[str]:
+    """The anchors of a page: its explicit ones, and those that its headings get."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings)
+    return {*plain, *re.findall(r'<a id="([^"]+)">', page)}
+
+
+def test_documents_link_only_to_anchors_that_exist() -> None:
+    assert anchors('# A `b`, c\n<a id="d/e"></a>\n') == {"a-b-c", "d/e"}
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+            there = page.parent / target if target else page
+            assert anchor in anchors(there.read_text()), f"{page.name}: {target}#{anchor}"
+
+
 def test_generated_documents_are_current() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs/generate.py"), "--check"],
