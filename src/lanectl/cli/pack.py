@@ -108,7 +108,7 @@ def _show(packed: Packed, *, as_json: bool) -> None:
     render.talk(f"  bundle   sha256:{packed.digest} ({packed.size:,} bytes)")
     render.talk(f"  base     {handoff.base}")
     render.talk(
-        f"  result   {handoff.result_tree} (tree); {len(change.files)} files changed, components: {packed.components}"
+        f"  result   {handoff.result_tree} (tree); files changed: {len(change.files)}, components: {packed.components}"
     )
     render.talk(
         f"  signed   {'by key ' + packed.key if packed.key else 'NOT YET: run `lanectl sign` outside the sandbox'}"

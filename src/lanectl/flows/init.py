@@ -57,8 +57,9 @@ class PlannedFile:
         """Return a unified diff of the two."""
         old = (self.before or b"").decode("utf-8", "replace").splitlines(keepends=True)
         new = self.after.decode("utf-8").splitlines(keepends=True)
-        source = f"a/{self.path}" if self.before is not None else "/dev/null"
-        return "".join(difflib.unified_diff(old, new, source, f"b/{self.path}"))
+        name = self.path.lstrip("/")
+        source = f"a/{name}" if self.before is not None else "/dev/null"
+        return "".join(difflib.unified_diff(old, new, source, f"b/{name}"))
 
 
 def parse_identity(text: str) -> tuple[str, str]:
