@@ -294,3 +294,17 @@ def test_a_pinned_api_must_be_safe(world: World) -> None:
         assert (bad.code, "forge.api must be https" in bad.err) == (3, True)
         assert lanectl(*arguments, "https://forge.example/api").code == 0
         assert lanectl("init", "--enforcer", "--repo", world.url).code == 0
+
+
+@pytest.mark.parametrize("token", ["gh\u00fc", "a b", "a\nb", "a\x1bb"])
+def test_what_is_no_token_is_never_sent(world: World, token: str) -> None:
+    with contextlib.chdir(world.enforcer):
+        api = ("--repin", "--api", "https://forge.example/api")
+        assert lanectl("init", "--enforcer", "--repo", world.url, *api).code == 0
+    bundle = world.packed()
+    world.monkeypatch.setenv("GH_TOKEN", token)
+    done = world.apply(bundle, "--pr")
+    assert (done.code, done.err) == (
+        2,
+        "lanectl: error: GH_TOKEN holds something that is no token\n",
+    )

@@ -98,5 +98,14 @@ def _outside(
 
 
 def _token() -> str | None:
+    """Return the forge token, or None. Raises UsageError for what can be no token, without its value."""
+    from lanectl.errors import UsageError
+
     variables = environment()
-    return next((variables[name] for name in _TOKENS if variables.get(name)), None)
+    name = next((name for name in _TOKENS if variables.get(name, "").strip()), None)
+    if name is None:
+        return None
+    token = variables[name].strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise UsageError(f"{name} holds something that is no token")
+    return token
