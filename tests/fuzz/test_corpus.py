@@ -12,6 +12,7 @@ import pytest
 from lanectl.formats import archive
 from tests.fuzz.mutate import mutated
 from tests.fuzz.seeds import CORPUS, LONGEST, corpus, seeds
+from tests.fuzz.slow import SLOW
 from tests.fuzz.targets import TARGETS
 
 
@@ -22,6 +23,15 @@ def test_a_reader_refuses_in_its_own_words(target: str) -> None:
         begun = time.process_time()
         TARGETS[target](data)
         assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_what_was_slow_once_is_not(name: str) -> None:
+    target, data = SLOW[name]
+    assert LONGEST * 0.9 < len(data) <= LONGEST
+    begun = time.process_time()
+    TARGETS[target](data)
+    assert time.process_time() - begun < 1
 
 
 def test_the_corpus_is_small_and_of_known_readers() -> None:
