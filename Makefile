@@ -5,9 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 JOBS   ?= 3
+SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint bench docs docs-check lock clean
+.PHONY: help demo test e2e fuzz lint bench docs docs-check lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +45,11 @@ $(VENV)/outside/installed: $(call npm,outside) $(VENV)/e2e
 	  { apt-get update -qq; apt-get install -qq -y bubblewrap; } >/dev/null 2>&1 || echo "no bubblewrap: its tests are skipped" >&2; fi
 	@touch $@
 
+$(VENV)/fuzz: requirements/fuzz.txt $(VENV)/dev
+	@echo "installing the fuzzer into $(VENV)" >&2
+	$(PIP) --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
 demo: $(VENV)/run ## Run the main job on a real repository: pack, verify, apply, and a refusal
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
@@ -53,6 +59,10 @@ test: $(VENV)/e2e ## Run the tests (this machine only, no network) with branch c
 
 e2e: $(VENV)/e2e $(VENV)/outside/installed ## Run the slow, real-world and many-process tests
 	$(BIN)/python -m pytest -m e2e -n $(JOBS)
+
+fuzz: $(VENV)/fuzz ## Fuzz every reader, or TARGETS, for SECONDS each
+	@for target in $${TARGETS:-$$($(BIN)/python -m tests.fuzz.targets)}; do \
+	  echo "$$target"; $(BIN)/python -m tests.fuzz.fuzz $$target --seconds $(SECONDS) || exit 1; done
 
 lint: $(VENV)/dev ## Check style, types, imports, and that generated documents are current
 	$(BIN)/ruff format --check .
@@ -73,6 +83,7 @@ lock: $(VENV)/dev ## Renew the locked requirements
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:build -o requirements/build.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/run.txt -c requirements/build.txt --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/dev.txt --group pyproject.toml:e2e pyproject.toml -o requirements/e2e.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:fuzz -o requirements/fuzz.txt
 
 clean: ## Remove the environment and all caches
-	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .fuzz .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -120,6 +120,7 @@ BROKEN: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "two readings": ([workflow(top="permissions: {}\npermissions: write-all")], [("malformed", "duplicate key 'permissions'")]),
     "odd access": ([workflow(top="permissions: {contents: admin}")], [("malformed", "admin")]),
     "odd permissions": ([workflow(top="permissions: [x]")], [("malformed", "list")]),
+    "too many variables": ([workflow(top="env: {" + ", ".join(f"a{n}: x" for n in range(129)) + "}")], [("malformed", "129 entries")]),
     "odd steps": ([workflow(step="run: [x]")], [("malformed", "list")]),
 }  # fmt: skip
 

@@ -27,6 +27,7 @@ def test_values_are_literal() -> None:
         (b"LANECTL_LANE=codex\nA='x\n", "line 2 is no VARIABLE=value"),
         (b"LANECTL_LANE=codex\nA=\0\n", "line 2 is no VARIABLE=value"),
         (b"LANECTL_LANE=codex\n'a b'=1\n", "line 2 has a name that no shell would take"),
+        (b"LANECTL_LANE=codex\nA=x" + b" \t" * 128, "it has a run of more than 255 blanks"),
         (b"LANECTL_LANE=codex\nA=\xff\n", "byte 21 is not UTF-8"),
     ],
 )

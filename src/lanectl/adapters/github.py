@@ -6,6 +6,7 @@ redirect is followed, so that the token goes to the configured host and nowhere 
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -160,7 +161,7 @@ def _pull_request(answer: Any) -> PullRequest:
         state = PullRequestState.MERGED if merged else PullRequestState(answer["state"])
         heads = (head.get("repo") or {}).get("full_name")  # a deleted fork has none
         return PullRequest(
-            number=int(answer["number"]), url=str(answer["html_url"]), state=state,
+            number=index(answer["number"]), url=str(answer["html_url"]), state=state,
             head_branch=str(head["ref"]), head=ObjectId(head["sha"]), base_branch=str(base["ref"]),
             same_repository=heads is not None and heads == base["repo"]["full_name"],
         )  # fmt: skip

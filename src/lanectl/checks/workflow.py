@@ -7,6 +7,7 @@ what can be started is judged; action pins and the like are left to linters of w
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
@@ -94,7 +95,9 @@ _OF_TARGET = re.compile(
     r"\$\{\{\s*github\.(base_ref|ref|sha|repository|event\.pull_request\.base\.[\w.]+"
     r"|event\.repository\.(default_branch|full_name))\s*\}\}"
 )
-_HEAD = re.compile(r"head_ref|pull_request\.head|workflow_run\.head_|\bpull/\S*(head|merge)\b")
+_HEAD = re.compile(r"head_ref|pull_request\.head|workflow_run\.head_")
+_PULL = re.compile(r"\bpull/(\S*+)")  # to the end of the word, so that no part is read twice
+_OF_PULL = re.compile(r"(head|merge)\b")
 _FETCHES = re.compile(r"\bgit\s|\bgh\s+repo\s+clone\b")
 _TAKES = re.compile(r"\bgh\s+pr\s+checkout\b")
 
@@ -181,7 +184,7 @@ def _heads(job: Job) -> Iterator[str]:
         if _CHECKOUT.match(step.uses):
             for name in ("ref", "repository"):
                 value = step.inputs.get(name, "")
-                if "${{" in _OF_TARGET.sub("", value) or _HEAD.search(value):
+                if "${{" in _OF_TARGET.sub("", value) or _names_head(value):
                     yield f"{name}: {value}"
         elif _takes_head(step):
             yield step.run.strip().split("\n")[0]
@@ -191,4 +194,11 @@ def _takes_head(step: Step) -> bool:
     if _TAKES.search(step.run):
         return True
     seen = (step.run, *step.env.values())
-    return bool(_FETCHES.search(step.run)) and any(_HEAD.search(text) for text in seen)
+    return bool(_FETCHES.search(step.run)) and any(_names_head(text) for text in seen)
+
+
+@lru_cache(maxsize=1024)  # every step sees the env of its workflow
+def _names_head(text: str) -> bool:
+    return _HEAD.search(text) is not None or any(
+        _OF_PULL.search(rest) for rest in _PULL.findall(text)
+    )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 1 << 20
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_GAP: Final = re.compile(r"[^\S\r\n]{256}")
+"""python-dotenv takes quadratic time in a run of blanks."""
 
 
 def read(data: bytes, path: str) -> Profile:
@@ -48,6 +50,8 @@ def _variables(data: bytes, path: str) -> Mapping[str, str]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         _refuse(path, f"byte {error.start} is not UTF-8")
+    if _GAP.search(text):
+        _refuse(path, "it has a run of more than 255 blanks")
     found: dict[str, str] = {}
     for line in parse_stream(io.StringIO(text)):
         if line.key is None and not line.error:

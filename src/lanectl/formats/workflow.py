@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lanectl.formats import yaml
 from lanectl.formats.fields import Fields
@@ -15,8 +15,12 @@ from lanectl.model.ref_filters import RefFilter
 from lanectl.model.report import MalformedError
 from lanectl.model.workflow import EVERY_SCOPE, Job, Runner, Step, Trigger, Workflow
 
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
 _RULE = "workflow/malformed"
 _LIMIT = 512 << 10
+_MOST = 128
 _NOTHING = {"", "~", "null", "Null", "NULL"}
 _MATRIX = re.compile(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}")
 _ACCESS = {"read", "write", "none"}
@@ -37,7 +41,7 @@ def _workflow(path: str, value: Any) -> Workflow:
     document = _mapping(value, "the document")
     if "on" not in document or "jobs" not in document:
         _refuse("the document", ", ".join(document), "on and jobs")
-    env = _texts(document.get("env"), "env")
+    env = _env(document, "env")
     return Workflow(
         path=path,
         name=_text(document.get("name", ""), "name") or path,
@@ -90,7 +94,7 @@ def _job(name: str, value: Any, env: dict[str, str]) -> Job:
     where = f"jobs.{name}"
     said = _mapping(value, where)
     uses = _text(said.get("uses", ""), f"{where}.uses")
-    seen = env | _texts(said.get("env"), f"{where}.env")
+    seen = env | _env(said, f"{where}.env")
     return Job(
         id=name,
         uses=uses,
@@ -111,7 +115,7 @@ def _step(value: Any, where: str, env: dict[str, str]) -> Step:
         uses=_text(said.get("uses", ""), f"{where}.uses"),
         run=_text(said.get("run", ""), f"{where}.run"),
         inputs=_texts(said.get("with"), f"{where}.with"),
-        env=env | _texts(said.get("env"), f"{where}.env"),
+        env=env | own if (own := _env(said, f"{where}.env")) else env,
     )
 
 
@@ -130,6 +134,7 @@ def _runner(job: dict[str, Any], where: str) -> Runner:
         group = _text(value.get("group", ""), f"{where}.runs-on.group")
         value = value.get("labels", [])
     labels = _list(value, f"{where}.runs-on")
+    _limit(labels, f"{where}.runs-on")
     matrix = _matrix(job)
     return Runner(tuple(one for label in labels for one in _resolved(label, matrix)), group)
 
@@ -180,6 +185,18 @@ def _texts(value: Any, where: str) -> dict[str, str]:
     if isinstance(value, str) and "${{" in value:
         return {"": value}
     return _fields.texts(_mapping(value, where), where)
+
+
+def _env(holder: dict[str, Any], where: str) -> dict[str, str]:
+    found = _texts(holder.get("env"), where)
+    _limit(found, where)
+    return found
+
+
+def _limit(items: Sized, where: str) -> None:
+    """Refuse so many that all steps times all of them would be the work of minutes."""
+    if len(items) > _MOST:
+        _refuse(where, f"{len(items)} entries", f"at most {_MOST}")
 
 
 def _text(value: Any, where: str) -> str:

@@ -6,6 +6,7 @@ A scanner in one pass, no evaluator: what it cannot tell counts as the worse.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,8 +46,13 @@ def outsiders_words(text: str, env: Mapping[str, str]) -> Iterator[str]:
             yield name
         elif context == "env" and path:
             held = env.get(next((k for k in env if k.lower() == path[0]), ""), "")
-            if any(c == "github" and _is_outsiders(p) for c, p in _references(held)):
+            if _holds_outsiders(held):
                 yield name
+
+
+@lru_cache(maxsize=1024)  # one variable may be named a thousand times
+def _holds_outsiders(text: str) -> bool:
+    return any(c == "github" and _is_outsiders(p) for c, p in _references(text))
 
 
 def _is_outsiders(path: tuple[str, ...]) -> bool:

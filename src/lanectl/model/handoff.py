@@ -25,7 +25,7 @@ _MARKER = re.compile(
     r"\[(CODEX-READY|CLAUDE-APPLIED|CLAUDE-ROLLBACK):([a-z0-9][a-z0-9-]{0,62})\] (.+)", re.ASCII
 )
 _FORGED_MARKER = re.compile(r"\[(CODEX|CLAUDE)-", re.IGNORECASE)
-_FORGED_TRAILER = re.compile(r"^\s*lanectl-[a-z-]+\s*:", re.IGNORECASE | re.MULTILINE)
+_FORGED_TRAILER = re.compile(r"^[^\S\n]*+lanectl-[a-z-]+\s*:", re.IGNORECASE | re.MULTILINE)
 
 
 def staging_branch(slug: Slug) -> str:

@@ -22,7 +22,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 # Possessive (`++`, `*+`) wherever a run could be tried again: no input makes these quadratic.
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _OPTIONS = re.compile(r"\s--?[A-Za-z]")
-_HASH = re.compile(r"""--hash(?:\s*+=\s*+|\s++)["']?([^\s"':]++):([^\s"']++)""")
+_HASH = re.compile(r"""(?<![^\s"'])--hash(?:\s*+=\s*+|\s++)["']?([^\s"':]++):([^\s"']++)""")
 _FRAGMENT_HASH = re.compile(r"[#&](md5|sha1|sha256|sha384|sha512)=([^&\s]++)")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]++)")
 # Anywhere among options, and as short as pip's option parser takes it.

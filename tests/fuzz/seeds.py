@@ -1,0 +1,129 @@
+"""What a run begins with: the assets of the other tests, good ones and broken ones."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from lanectl.formats import archive, envelope
+from lanectl.model.bundle import MEMBERS, PATCH, SBOM
+from lanectl.model.report import MalformedError
+from tests.assets.bundles.workshop import bundle as made
+from tests.fuzz.framing import DIGEST, TAR_DIGEST, framed
+
+TESTS = Path(__file__).resolve().parent.parent
+ROOT = TESTS.parent
+CORPUS = TESTS / "fuzz/corpus"
+BUNDLES = TESTS / "assets/bundles"
+LONGEST = 1 << 16
+
+
+def corpus(target: str) -> list[Path]:
+    """Return the kept inputs of a target, past crashes among them."""
+    return sorted(p for p in (CORPUS / target).glob("*") if p.is_file())
+
+
+def seeds(target: str) -> list[bytes]:
+    """Return the assets that a target begins with, each once, without those that are too long."""
+    return [s for s in dict.fromkeys(_seeds(target)) if len(s) <= LONGEST]
+
+
+def _seeds(target: str) -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in map(ROOT.joinpath, _FILES.get(target, ())))
+    yield from _TEXTS.get(target, ())
+    if target == "settings":
+        yield from (made.operator(), made.rules())
+    elif target == "keyring":
+        yield made.keyring()
+    elif target in _OF_BUNDLES:
+        for folder in sorted(BUNDLES.glob("*/*/artifact.tar.gz")):
+            yield from _of_bundle(target, folder)
+
+
+def _of_bundle(target: str, path: Path) -> Iterator[bytes]:
+    data, signature = path.read_bytes(), path.with_name(f"{path.name}.sigstore.json")
+    if target == "archive":
+        yield data
+        return
+    if target == "tar":
+        with contextlib.suppress(zlib.error):
+            yield zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[10:], LONGEST)
+        return
+    if target == "envelope" and signature.exists():
+        yield signature.read_bytes()
+        return
+    try:
+        read = archive.read(data)
+        payload = envelope.read(signature.read_bytes()).payload if signature.exists() else b""
+    except MalformedError:
+        return
+    members = {name: bytes(content) for name, content in read.members.items()}
+    if target == "bundle":
+        payload = payload.replace(read.digest.encode(), DIGEST)
+        payload = payload.replace(read.tar_digest.encode(), TAR_DIGEST)
+        yield framed([*(members.get(name, b"") for name in MEMBERS), payload])
+    else:
+        yield {"statement": payload, "sbom_document": members[SBOM]}.get(target, members[PATCH])
+
+
+_OF_BUNDLES = {
+    "archive", "bundle", "envelope", "patch", "patch_text", "sbom_document", "statement", "tar",
+}  # fmt: skip
+_LOCKFILES = "tests/assets/lockfiles"
+_FILES: dict[str, tuple[str, ...]] = {
+    "env": (".env.claude.example", ".env.codex.example"),
+    "npm": tuple(f"{_LOCKFILES}/npm-{n}/package-lock.json" for n in (1, 2, 3)),
+    "poetry": tuple(f"{_LOCKFILES}/poetry-{n}/poetry.lock" for n in (1, 2)),
+    "pylock": (f"{_LOCKFILES}/pylock-pip/pylock.pip.toml", f"{_LOCKFILES}/pylock-uv/pylock.toml"),
+    "requirements": tuple(
+        f"{_LOCKFILES}/requirements/{n}" for n in ("pip-tools.txt", "requirements-uv.txt")
+    ),
+    "uv": (f"{_LOCKFILES}/uv/uv.lock",),
+    "workflow": ("examples/ci/verify.yml",),
+}
+_COMMIT, _TREE, _DIGEST = "1" * 40, "2" * 40, "3" * 64
+_PULL = {
+    "number": 1, "html_url": "https://example.test/1", "state": "open", "merged_at": None,
+    "head": {"ref": "feature/x", "sha": _COMMIT, "repo": {"full_name": "acme/shop"}},
+    "base": {"ref": "main", "repo": {"full_name": "acme/shop"}},
+}  # fmt: skip
+_MESSAGE = (
+    f"[CLAUDE-APPLIED:fix-login] Fix the login\n\nBecause.\n\nLanectl-Bundle: sha256:{_DIGEST}\n"
+    f"Lanectl-Base: {_COMMIT}\nLanectl-Result-Tree: {_TREE}\nLanectl-Signer: {_DIGEST}\n"
+)
+_WORKFLOW = b"""on:
+  pull_request: {branches: ['main', 'feature/**', '!feature/x-[a-c]+']}
+  workflow_run: {workflows: [CI], types: [completed]}
+permissions: &p {contents: read, id-token: write}
+jobs:
+  a:
+    runs-on: ${{ matrix.os }}
+    strategy: {matrix: {os: [ubuntu-latest, self-hosted], include: [{os: x}]}}
+    permissions: *p
+    if: github.head_ref == 'x' && secrets.A
+    env: {T: "${{ github.event.pull_request.title }}"}
+    steps:
+      - uses: actions/checkout@v4
+        with: {ref: "${{ github.event.pull_request.head.sha }}"}
+      - run: echo "${{ env.T }}" ${{ toJSON(secrets) }}; lanectl verify
+  b: {uses: ./.github/workflows/x.yml, secrets: inherit}
+"""
+_TEXTS: dict[str, tuple[bytes, ...]] = {
+    "answer": (json.dumps(_PULL).encode(), json.dumps({**_PULL, "merged_at": "x"}).encode()),
+    "block": (
+        b'x\n<!-- lanectl:handoff {"schema": "urn:lanectl:handoff:v1", "slug": "x"} -->\r\n',
+    ),
+    "env": (b"LANECTL_LANE=codex\n# c\nexport A='x \\' y'\nB=\"a\\n\\\"b\" # c\nC=${A}\n",),
+    "message": (
+        _MESSAGE.encode(),
+        f"{_MESSAGE}Lanectl-Reverts: {_COMMIT}\n\nCo-authored-by: A <a@example.test>\n".encode(),
+    ),
+    "requirements": (
+        b"-r x.txt\n-e git+https://example.test/a.git@1#egg=a\nb[x]==1.0 ; python_version<'4' \\\n"
+        b"  --hash=sha256:" + b"0" * 64 + b"\nc @ https://example.test/c.whl#sha256=" + b"1" * 64,
+    ),
+    "workflow": (_WORKFLOW,),
+}

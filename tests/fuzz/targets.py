@@ -1,0 +1,192 @@
+"""One function a reader: any bytes go in, and nothing but the reader's documented errors is kept.
+
+What escapes one of these functions is a defect, and so is a run of seconds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json as plain_json
+import tempfile
+import zlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from lanectl.adapters.github import _pull_request
+from lanectl.checks import workflow as workflow_rules
+from lanectl.config import parse_operator, parse_rules
+from lanectl.errors import LaneError
+from lanectl.flows.verify import Submission, verify
+from lanectl.formats import archive as archives
+from lanectl.formats import envelope as envelopes
+from lanectl.formats import json, profile, pull_request, report, sbom
+from lanectl.formats import keyring as keyrings
+from lanectl.formats import statement as statements
+from lanectl.formats.lockfiles import read_lockfile
+from lanectl.model.bundle import MEMBERS, Handoff
+from lanectl.model.display import display
+from lanectl.model.evidence import Trust
+from lanectl.model.handoff import message_problem, parse_message, title_problem
+from lanectl.model.names import Digest, ObjectId
+from lanectl.model.report import MalformedError, TrustSource
+from tests.assets.bundles.workshop import archive as workshop
+from tests.assets.bundles.workshop import bundle as made
+from tests.checks.enforcer import Clock, Enforcer, SameEngine
+from tests.fuzz.framing import DIGEST, TAR_DIGEST, unframed
+
+LIMIT = 1 << 20
+
+
+def archive(data: bytes) -> None:
+    with contextlib.suppress(MalformedError):
+        archives.read(data, limit=LIMIT)
+
+
+def tar(data: bytes) -> None:
+    """The inside of an archive whose gzip is good."""
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    archive(workshop.GZIP + deflate.compress(data) + deflate.flush() + workshop.trailer(data))
+
+
+def envelope(data: bytes) -> None:
+    with contextlib.suppress(MalformedError):
+        envelopes.read(data)
+
+
+def statement(data: bytes) -> None:
+    """The bytes as they are, and the canonical bytes of the same value: few mutants are canonical."""
+    with contextlib.suppress(MalformedError):
+        statements.read(data)
+    with contextlib.suppress(MalformedError, ValueError):
+        statements.read(json.dump(json.load(data, rule="", limit=LIMIT)))
+
+
+def bundle(data: bytes) -> None:
+    """Members and signed payload of a bundle, from the file to the report; trusted and untrusted."""
+    *contents, payload = unframed(data)
+    members = dict(zip(MEMBERS, contents, strict=False))
+    written = archives.write({n: d for n, d in members.items() if d})
+    payload = payload.replace(DIGEST, written.digest.encode())
+    payload = payload.replace(TAR_DIGEST, written.tar_digest.encode())
+    signed = Submission(written.data, made.envelope(made.Plan(), payload))
+    for trust in (_trust(), None):
+        judged = verify(signed, trust=trust, untrusted=None, repository=None, system=Clock())
+        plain_json.dumps(report.to_json(judged))
+        plain_json.dumps(report.to_sarif(judged, "artifact.tar.gz"))
+        report.to_annotations(judged.findings).encode()
+
+
+def sbom_document(data: bytes) -> None:
+    with contextlib.suppress(MalformedError):
+        sbom.check_document(data)
+
+
+def patch(data: bytes) -> None:
+    """A patch on a real repository: git may refuse it, with a problem or with an error."""
+    with contextlib.suppress(LaneError):
+        _repository().replay(_handoff(), memoryview(data))
+
+
+def patch_text(data: bytes) -> None:
+    """What is read of a patch without git."""
+    pull_request._BINARY.findall(memoryview(data))
+
+
+def block(data: bytes) -> None:
+    pull_request.read_block(data.decode("utf-8", "replace"))
+
+
+def keyring(data: bytes) -> None:
+    with contextlib.suppress(MalformedError):
+        keyrings.read(data)
+
+
+def settings(data: bytes) -> None:
+    """`lanectl.toml` and the operator file."""
+    with contextlib.suppress(LaneError):
+        parse_rules(data)
+    with contextlib.suppress(LaneError):
+        parse_operator(data, "enforcer.toml")
+
+
+def workflow(data: bytes) -> None:
+    for fault in workflow_rules.check({".github/workflows/x.yml": data}, target="main"):
+        display(f"{fault.where} {fault.got}")
+
+
+def message(data: bytes) -> None:
+    text = data.decode("utf-8", "surrogateescape")
+    for squashed in (False, True):
+        parse_message(text, squashed=squashed)
+    title_problem(text)
+    message_problem(text)
+
+
+def env(data: bytes) -> None:
+    with contextlib.suppress(LaneError):
+        profile.read(data, ".env")
+
+
+def answer(data: bytes) -> None:
+    """A forge's answer, as lenient a JSON as the client takes."""
+    with contextlib.suppress(ValueError, RecursionError):
+        value = plain_json.loads(data)
+        with contextlib.suppress(LaneError):
+            _pull_request(value)
+
+
+def _lockfile(path: bytes) -> Callable[[bytes], None]:
+    def read(data: bytes) -> None:
+        read_lockfile(path, data)
+
+    return read
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    **{
+        f.__name__: f
+        for f in (
+            answer, archive, block, bundle, env, envelope, keyring, message, patch, patch_text,
+            sbom_document, settings, statement, tar, workflow,
+        )
+    },
+    **{
+        name: _lockfile(path)
+        for name, path in (
+            ("npm", b"package-lock.json"),
+            ("poetry", b"poetry.lock"),
+            ("pylock", b"pylock.toml"),
+            ("requirements", b"requirements.txt"),
+            ("uv", b"uv.lock"),
+        )
+    },
+}  # fmt: skip
+
+
+@cache
+def _trust() -> Trust:
+    operator = parse_operator(made.operator(), "enforcer.toml")
+    tip = ObjectId(made.history()[1]["tip"])
+    source = TrustSource(
+        "enforcer.toml", Digest.of(made.operator()), operator.repository, operator.ref, tip
+    )
+    return Trust(source, operator, parse_rules(made.rules()), keyrings.read(made.keyring()))
+
+
+@cache
+def _repository() -> SameEngine:
+    folder = tempfile.TemporaryDirectory(prefix="lanectl-fuzz-")
+    atexit.register(folder.cleanup)
+    return Enforcer(Path(folder.name) / "enforcer").repository()
+
+
+@cache
+def _handoff() -> Handoff:
+    signature = made.make(made.Plan()).signature
+    return statements.read(envelopes.read(signature or b"").payload).handoff
+
+
+if __name__ == "__main__":
+    print(*sorted(TARGETS))
