@@ -1,4 +1,4 @@
-"""Inputs of 64 KiB that once took from two seconds to half a minute, by reader."""
+"""Inputs of 64 KiB whose cost once grew with the square of their size, most to seconds, by reader."""
 
 from __future__ import annotations
 
