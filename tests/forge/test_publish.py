@@ -308,3 +308,17 @@ def test_what_is_no_token_is_never_sent(world: World, token: str) -> None:
         2,
         "lanectl: error: GH_TOKEN holds something that is no token\n",
     )
+
+
+def test_a_foreign_commit_on_top_is_not_taken_for_a_later_bundle(story: ForgeWorld) -> None:
+    bundle = story.packed()
+    story.publish(bundle)
+    git(story.person, "fetch", "-q", str(story.hub), "feature/fix-login")
+    git(story.person, "checkout", "-q", "FETCH_HEAD")
+    git(story.person, "commit", "-q", "--allow-empty", "-m", "mine")
+    git(story.person, "push", "-q", str(story.hub), "HEAD:refs/heads/feature/fix-login")
+    story.forge.sync(story.name)
+    for file in state_files(story, "journal/*"):
+        file.unlink()
+    done = story.apply(bundle, "--pr")
+    assert (done.code, "is not the handoff's commit" in done.err) == (5, True), done.err

@@ -126,3 +126,19 @@ def test_in_a_local_clone_without_a_forge(story: ForgeWorld) -> None:
     assert done.code == 0
     assert done.out.strip() == git(story.enforcer, "rev-parse", "rollback/fix-login")
     assert rollback(story, "fix-login", "--draft").code == 2
+
+
+def test_another_enforcer_knows_of_the_sql_and_of_a_changed_revert(story: ForgeWorld) -> None:
+    write(story.builder / "supabase/migrations/1_a.sql", b"create table a (i int);\n")
+    write(story.builder / "supabase/rollbacks/1_a.sql", b"drop table a;\n")
+    story.merge(story.publish(story.pack()))
+    story.monkeypatch.setenv("XDG_STATE_HOME", str(story.root / "other-state"))
+    done = rollback(story, "fix-login", "--pr")
+    assert (done.code, done.json["has_sql"]) == (0, True), done.err
+    tamper(
+        story, ["rm", "-q", "run.sh"], ["commit", "-q", "--amend", "-C", "HEAD"],
+        branch="rollback/fix-login",
+    )  # fmt: skip
+    git(story.enforcer, "update-ref", "-d", "refs/heads/rollback/fix-login")
+    again = rollback(story, "fix-login", "--pr")
+    assert (again.code, "is not this rollback" in again.err) == (5, True), again.err

@@ -79,16 +79,6 @@ class FolderStore:
         self._write(f"bundles/{digest}/{ARTIFACT}", artifact)
         self._write(f"bundles/{digest}/{ARTIFACT}{SIGNATURE_SUFFIX}", signature)
 
-    def holds(self, digest: Digest, member: str) -> bool:
-        """Whether the kept copy of a bundle has this member."""
-        import tarfile
-
-        try:
-            with tarfile.open(self.folder / f"bundles/{digest}/{ARTIFACT}") as archive:
-                return member in archive.getnames()
-        except (OSError, tarfile.TarError):
-            return False
-
     def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
         """Return the kept copy of an accepted bundle: archive and signature."""
         folder = self.folder / f"bundles/{digest}"

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 def fetch_trust(
     file: OperatorFile,
     operator: Operator,
-    remote: Remote,
+    remote: Remote | None,
     repository: ApplyingRepository,
     store: EnforcerStore,
 ) -> Trust:
     """Fetch the pinned branch, return the trust at its tip, and let the clone's own ref follow.
 
-    Raises as `load_trust`, and UnavailableError if the remote does not answer.
+    Without a remote the clone's own ref is the tip. Raises as `load_trust`, and UnavailableError if the remote does not answer.
     """
+    if remote is None:
+        return load_trust(file, repository, store)
     ref = f"refs/heads/{operator.branch}"
     local = repository.resolve(operator.ref)
     tip = remote.fetch((ref,), have=(local,) if local else (), keep=True)[ref]

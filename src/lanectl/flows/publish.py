@@ -17,7 +17,7 @@ from lanectl.formats.pull_request import check_output, pull_request
 from lanectl.formats.rollback_request import rollback_request
 from lanectl.formats.sbom_delta import component_delta
 from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
-from lanectl.model.handoff import bundle_ref
+from lanectl.model.handoff import bundle_ref, is_applied
 from lanectl.model.pull_request import Proposal
 from lanectl.ports import Identity, NewCommit
 from lanectl.ports.publishing import CheckRun, NewPullRequest, PullRequestState
@@ -96,25 +96,13 @@ def publish(
     delta = _components(repository.objects, base_tree, verified.statement.handoff.result_tree)
     proposal = Proposal(verified, files, delta, commit)
     remote, forge, journal = outside.remote, outside.forge, outside.journal
-
-    def push() -> Facts:
-        refuse_conflict(verified, commit, trust=trust, repository=repository, store=store)
-        _push_branch(remote, repository, branch, commit)
-        return {"commit": commit}
-
-    def open_() -> Facts:
-        text = pull_request(proposal)
-        return _open(forge, trust.operator.branch, branch, commit, text, wishes)
-
     _step(journal, "bundle", {}, lambda: _push_bundle(remote, repository, verified, submission))
-    _step(journal, "push", {"branch": branch, "commit": commit}, push)
-    opened = _step(journal, "pull-request", {"branch": branch}, open_)
-    number = int(opened["number"])
-    _step(journal, "labels", opened, lambda: _label(forge, number))
-    if wishes.reviewers:
-        _step(journal, "reviewers", opened, lambda: _ask(forge, number, wishes.reviewers))
+    if journal.done("push") is None:
+        refuse_conflict(verified, commit, trust=trust, repository=repository, store=store)
+    text, target = pull_request(proposal), trust.operator.branch
+    published = _offer(outside, repository, branch, commit, text=text, target=target, wishes=wishes)
     _step(journal, "check", {"commit": commit}, lambda: _check(forge, commit, proposal))
-    return Published(number, opened["url"], opened["state"])
+    return published
 
 
 def publish_rollback(
@@ -128,18 +116,30 @@ def publish_rollback(
     wishes: Wishes,
 ) -> Published:
     """Bring a rollback to its pull request, as `publish` does a handoff."""
-    remote, forge, journal = outside.remote, outside.forge, outside.journal
     text = rollback_request(marker, undone.reverts, commit, has_sql=undone.has_sql)
+    return _offer(
+        outside, repository, undone.branch, commit, text=text, target=target, wishes=wishes
+    )
 
-    def push() -> Facts:
-        _push_branch(remote, repository, undone.branch, commit)
-        return {"commit": commit}
 
-    def open_() -> Facts:
-        return _open(forge, target, undone.branch, commit, text, wishes)
-
-    _step(journal, "push", {"branch": undone.branch, "commit": commit}, push)
-    opened = _step(journal, "pull-request", {"branch": undone.branch}, open_)
+def _offer(
+    outside: Outside,
+    repository: ApplyingRepository,
+    branch: str,
+    commit: ObjectId,
+    *,
+    text: PullRequestText,
+    target: str,
+    wishes: Wishes,
+) -> Published:
+    """Bring a commit to the remote branch, the pull request, its label and its reviewers."""
+    remote, forge, journal = outside.remote, outside.forge, outside.journal
+    new = NewPullRequest(branch, target, text.title, text.body, wishes.draft)
+    _step(
+        journal, "push", {"branch": branch, "commit": commit},
+        lambda: _push_branch(remote, repository, branch, commit),
+    )  # fmt: skip
+    opened = _step(journal, "pull-request", {"branch": branch}, lambda: _open(forge, new, commit))
     number = int(opened["number"])
     _step(journal, "labels", opened, lambda: _label(forge, number))
     if wishes.reviewers:
@@ -183,7 +183,7 @@ def _push_bundle(
     there = remote.heads(ref).get(ref)
     if there is None:
         _push(remote, ref, commit, None)
-    elif there != commit and _artifact_at(remote, repository, ref) != submission.artifact:
+    elif there != commit and not _holds_artifact(remote, repository, ref, tree):
         raise ConflictError(
             f"{ref} of the remote holds something else",
             remedies=(Remedy("Find out who wrote it; a person may delete it."),),
@@ -191,24 +191,31 @@ def _push_bundle(
     return {"ref": ref, "commit": there or commit}
 
 
-def _artifact_at(remote: Remote, repository: ApplyingRepository, ref: str) -> bytes | None:
-    tree = repository.commit_tree(remote.fetch((ref,))[ref])
-    limit = _LOCKFILE_LIMIT * 2
-    return (
-        repository.objects.files_at(tree, (ARTIFACT,), limit=limit).get(ARTIFACT) if tree else None
-    )
+def _holds_artifact(
+    remote: Remote, repository: ApplyingRepository, ref: str, tree: ObjectId
+) -> bool:
+    """Whether a published commit has the very archive of a tree; its signature may be another."""
+    there = repository.commit_tree(remote.fetch((ref,))[ref])
+    ids = [
+        {e.id for e in repository.objects.find(one, lambda path: path == ARTIFACT.encode())}
+        for one in (there, tree) if one
+    ]  # fmt: skip
+    return len(ids) == 2 and ids[0] == ids[1]
 
 
 def _push_branch(
     remote: Remote, repository: ApplyingRepository, branch: str, commit: ObjectId
-) -> None:
+) -> Facts:
     """Push with a lease on what was there, then read back what the remote has."""
     ref = f"refs/heads/{branch}"
     there = remote.heads(ref).get(ref)
     if there is not None and there != commit:
         remote.fetch((ref,), have=(commit,))
         if repository.is_ancestor(commit, there):
-            return  # a later bundle of this handoff is there already
+            later = repository.commits_since(there, commit)
+            if not all(is_applied(c.message) for c in later):
+                raise _elsewhere(branch, commit, there)
+            return {"commit": there}  # a later bundle of this handoff is there already
         if not repository.is_ancestor(there, commit):
             raise _elsewhere(branch, commit, there)
     if there != commit:
@@ -216,6 +223,7 @@ def _push_branch(
     back = remote.fetch((ref,), have=(commit,))[ref]
     if repository.commit_tree(back) != repository.commit_tree(commit):
         raise _elsewhere(branch, commit, back)
+    return {"commit": commit}
 
 
 def _elsewhere(branch: str, commit: ObjectId, there: ObjectId) -> ConflictError:
@@ -226,24 +234,14 @@ def _elsewhere(branch: str, commit: ObjectId, there: ObjectId) -> ConflictError:
     )
 
 
-def _open(  # noqa: PLR0917 - what a forge wants to know of a pull request
-    forge: Forge,
-    target: str,
-    branch: str,
-    commit: ObjectId,
-    text: PullRequestText,
-    wishes: Wishes,
-) -> Facts:
+def _open(forge: Forge, new: NewPullRequest, commit: ObjectId) -> Facts:
     """Find the branch's pull request or open one. One that is closed at this commit stays closed."""
-    found = forge.find_pull_request(branch, target)
+    found, state = forge.find_pull_request(new.head_branch, new.base_branch), "found"
     if found is not None and found.state is PullRequestState.OPEN:
-        forge.update_pull_request(found.number, text.title, text.body)
+        forge.update_pull_request(found.number, new.title, new.body)
     elif found is None or found.head != commit:
-        found = forge.open_pull_request(
-            NewPullRequest(branch, target, text.title, text.body, wishes.draft)
-        )
-        return {"number": str(found.number), "url": found.url, "state": "opened"}
-    return {"number": str(found.number), "url": found.url, "state": "found"}
+        found, state = forge.open_pull_request(new), "opened"
+    return {"number": str(found.number), "url": found.url, "state": state}
 
 
 def _label(forge: Forge, number: int) -> Facts:

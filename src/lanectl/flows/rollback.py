@@ -13,10 +13,10 @@ from lanectl.errors import ConflictError, Remedy, UsageError
 from lanectl.flows.apply import enforcer_key
 from lanectl.flows.fetch import fetch_branch, fetch_trust
 from lanectl.flows.publish import publish_rollback
-from lanectl.flows.trust import load_trust, read_operator
-from lanectl.model.bundle import ROLLBACK
+from lanectl.flows.trust import read_operator
 from lanectl.model.display import display, display_path
 from lanectl.model.evidence import Line
+from lanectl.model.globs import matches
 from lanectl.model.handoff import (
     APPLIED,
     ROLLED_BACK,
@@ -67,16 +67,13 @@ def rollback(name: str, enforcer: Enforcer, *, wishes: Wishes | None, dry_run: b
     repository, store = enforcer.repository, enforcer.store
     operator = read_operator(enforcer.operator_file)
     remote = enforcer.remote(operator) if wishes else None
-    if remote is not None:
-        trust = fetch_trust(enforcer.operator_file, operator, remote, repository, store)
-    else:
-        trust = load_trust(enforcer.operator_file, repository, store)
+    trust = fetch_trust(enforcer.operator_file, operator, remote, repository, store)
     merged = _find(name, trust.source.tip, repository)
     marker = merged.marker
     branch, bundle = rollback_branch(marker.slug), marker.trailers.bundle
-    has_sql = store.holds(bundle, ROLLBACK)
+    has_sql = _has_sql(merged, trust, repository)
     head = fetch_branch(remote, repository, branch, trust.source.tip) if remote else None
-    commit = _there(repository, branch, merged, head)
+    commit = _there(repository, branch, merged, trust.source.tip, head)
     if commit is None:
         commit = repository.commit(_commit(enforcer, repository, merged, trust))
         if dry_run:
@@ -155,8 +152,26 @@ def _before(after: CommitFacts, repository: TargetRepository) -> CommitFacts | N
     return at
 
 
+def _has_sql(merged: _Merged, trust: Trust, repository: TargetRepository) -> bool:
+    """Whether the handoff touched what the rules call a migration, and so brought a rollback.sql."""
+    patterns = trust.rules.migrations
+
+    def is_migration(path: bytes) -> bool:
+        return any(matches(pattern, path) for pattern in patterns)
+
+    before, after = (
+        {(e.path, e.mode, e.id) for e in repository.objects.find(commit.tree, is_migration)}
+        for commit in (merged.before, merged.after)
+    )
+    return before != after
+
+
 def _there(
-    repository: ApplyingRepository, branch: str, merged: _Merged, remote_head: ObjectId | None
+    repository: ApplyingRepository,
+    branch: str,
+    merged: _Merged,
+    tip: ObjectId,
+    remote_head: ObjectId | None,
 ) -> ObjectId | None:
     """Return the rollback that the branch holds already. Raises ConflictError for anything else."""
     local = repository.resolve(f"refs/heads/{branch}")
@@ -164,7 +179,8 @@ def _there(
     if head is None:
         return None
     marker = parse_message(head.message)
-    if marker is None or marker.trailers.reverts != merged.after.id:
+    is_this = marker is not None and marker.trailers.reverts == merged.after.id
+    if marker is None or not is_this or recompute(head, tip, repository).tree != head.tree:
         raise ConflictError(
             f"branch {branch} exists and is not this rollback",
             remedies=(Remedy("Look at it.", ("git", "log", "-1", branch)),),

@@ -9,7 +9,7 @@ from lanectl.errors import ConflictError, Remedy
 from lanectl.flows.apply import Applied, apply
 from lanectl.flows.fetch import fetch_branch, fetch_trust
 from lanectl.flows.publish import Outside, Published, Wishes, publish
-from lanectl.flows.trust import load_trust, read_operator
+from lanectl.flows.trust import read_operator
 from lanectl.flows.verify import Submission, verify
 from lanectl.model.handoff import feature_branch
 from lanectl.model.report import Outcome, VerificationReport
@@ -58,10 +58,7 @@ def submit(
     file, repository, store = enforcer.operator_file, enforcer.repository, enforcer.store
     operator = read_operator(file)
     remote = enforcer.remote(operator) if wishes else None
-    if remote is not None:
-        trust = fetch_trust(file, operator, remote, repository, store)
-    else:
-        trust = load_trust(file, repository, store)
+    trust = fetch_trust(file, operator, remote, repository, store)
     report = verify(
         submission, trust=trust, untrusted=None, repository=repository, system=enforcer.system
     )

@@ -125,6 +125,12 @@ def rollback_message(slug: Slug, title: str, trailers: Trailers) -> str:
     return f"[{ROLLED_BACK}:{slug}] Revert: {title}\n\n" + "\n".join(lines) + "\n"
 
 
+def is_applied(message: str) -> bool:
+    """Whether a message says that it is an applied handoff's. Never evidence."""
+    marker = parse_message(message)
+    return marker is not None and marker.kind == APPLIED
+
+
 def parse_message(message: str, *, squashed: bool = False) -> Marker | None:
     """Return what a marker commit says of itself, or None if it is not one. Never evidence.
 

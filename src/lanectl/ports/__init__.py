@@ -262,10 +262,6 @@ class EnforcerStore(Protocol):
         """Return the kept copy of an accepted bundle: archive and signature."""
         ...
 
-    def holds(self, digest: Digest, member: str) -> bool:
-        """Whether the kept copy of a bundle has this member."""
-        ...
-
     def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:
         """Return what this handoff became, if it was applied."""
         ...
