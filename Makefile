@@ -75,8 +75,8 @@ docs: $(VENV)/dev ## Generate the reference documents from the code
 	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/e2e ## Measure whole processes against git on this machine
-	$(BIN)/python bench/bench.py
-	$(BIN)/python bench/pull_request.py
+	$(BIN)/python -m bench.bench
+	$(BIN)/python -m bench.pull_request
 
 lock: $(VENV)/dev ## Renew the locked requirements
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml -o requirements/run.txt

@@ -7,7 +7,8 @@ An error says what is wrong, why, and what to do. A *finding* (a broken rule) is
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class ExitCode(enum.IntEnum):
@@ -44,8 +45,7 @@ _MEANINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(Struct, frozen=True):
     """What to do: a sentence, and where there is one, a command as an argument list.
 
     The argument list comes from a closed template; untrusted text in it is quoted when shown.

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lanectl.adapters.git.process import Git, GitError, find_program
+from lanectl.adapters.git.child import GitError
+from lanectl.adapters.git.process import Git, find_program
 from lanectl.errors import UnreadableError
 from lanectl.model.settings import Limits
 from tests.world import World, git, write
@@ -51,8 +52,6 @@ def test_a_child_has_a_memory_limit_and_we_do_not(tmp_path: Path) -> None:
 
 def test_a_binary_literal_bomb_dies_cleanly(world: World) -> None:
     """A patch of a few kB whose literal claims to inflate to gigabytes: git runs into its limit."""
-    from lanectl.adapters.git.process import GitError as Failed
-
     bomb = zlib.compress(bytes(64 << 20), 9)
     lines = [bomb[n : n + 52] for n in range(0, len(bomb), 52)]
     import base64
@@ -70,7 +69,7 @@ def test_a_binary_literal_bomb_dies_cleanly(world: World) -> None:
     )  # fmt: skip
     small = Git(str(world.root), Limits(git_memory=128 << 20))
     index = world.root / "index"
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(GitError) as caught:
         small.run("apply", "--cached", "-", git_dir=bytes(world.enforcer / ".git"), data=patch,
                   extra={"GIT_INDEX_FILE": str(index)})  # fmt: skip
     assert caught.value.code in {1, 128}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from lanectl.adapters.git.discover import discover
 from lanectl.adapters.git.process import Git
@@ -104,7 +107,7 @@ class Enforcer:
     def deliver(self, plan: Plan) -> Path:
         """Make a bundle of this hour and put it into an inbox; return the archive's path."""
         now = datetime.now(UTC).replace(microsecond=0)
-        made = make(replace(plan, issued=now - timedelta(hours=1)))
+        made = make(dataclasses.replace(plan, issued=now - timedelta(hours=1)))
         path = self.root / "inbox/artifact.tar.gz"
         path.parent.mkdir()
         path.write_bytes(made.artifact)

@@ -10,7 +10,7 @@ import pytest
 from typer.main import get_command
 
 from lanectl.adapters.system import environment
-from lanectl.cli.app import app
+from lanectl.cli.app import build
 from lanectl.cli.lanes import NEEDS, LaneCommand
 from tests.world import World, lanectl, write
 
@@ -28,7 +28,7 @@ def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
     return found
 
 
-EVERY = commands(get_command(app))
+EVERY = commands(get_command(build(NEEDS)))
 
 
 def profile(folder: Path, lane: str, *lines: str, mode: int = 0o600) -> Path:

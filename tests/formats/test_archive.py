@@ -50,9 +50,10 @@ def test_what_is_written_is_read(members: dict[str, bytes]) -> None:
     assert {name: bytes(content) for name, content in read.members.items()} == members
     assert list(read.members) == [name for name in MEMBERS if name in members]
     tar = gzip.decompress(written.data)
-    assert read.digest == written.digest == Digest.of(written.data)
-    assert read.tar_digest == written.tar_digest == Digest.of(tar)
-    assert read.size == len(tar)
+    assert read.digest == written.bundle.digest == Digest.of(written.data)
+    assert read.tar_digest == written.bundle.tar_digest == Digest.of(tar)
+    assert read.size == written.bundle.size == len(tar)
+    assert written.bundle.members == read.members
 
 
 @FUZZ
@@ -101,7 +102,7 @@ def test_another_deflate_library_is_as_good(level: int) -> None:
     tar = gzip.decompress(archive.write(SMALL).data)
     data = _fast(tar, level)
     assert data != archive.write(SMALL).data
-    assert archive.read(data).tar_digest == archive.write(SMALL).tar_digest
+    assert archive.read(data).tar_digest == archive.write(SMALL).bundle.tar_digest
 
 
 def test_what_cannot_be_written_is_refused() -> None:
@@ -115,6 +116,10 @@ def test_what_cannot_be_written_is_refused() -> None:
 def test_the_limit_is_exact_and_bounds_the_memory() -> None:
     data = archive.write(SMALL).data
     size = archive.read(data).size
+    assert archive.write(SMALL, limit=size).data == data
+    with pytest.raises(MalformedError) as caught:
+        archive.write(SMALL, limit=size - 1)
+    assert caught.value.fault.rule == "archive/limit"
     assert archive.read(data, limit=size).size == size
     assert refusal(data, limit=size - 1) == "archive/limit"
     bomb = _fast(bytes(200 << 20), 9)
@@ -162,7 +167,7 @@ def test_one_changed_byte_is_refused_or_is_content(data: st.DataObject) -> None:
 @FUZZ
 @given(st.data())
 def test_a_cut_or_longer_stream_is_refused(data: st.DataObject) -> None:
-    good = archive.write(SMALL).data
+    good = bytes(archive.write(SMALL).data)
     cut = good[: data.draw(st.integers(0, len(good) - 1))]
     assert refusal(cut) == "archive/gzip"
     assert refusal(good + data.draw(st.binary(min_size=1, max_size=40))) == "archive/gzip"

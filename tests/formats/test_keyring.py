@@ -51,7 +51,7 @@ def refusal(data: bytes) -> str:
 
 @st.composite
 def keyrings(draw: st.DrawFn) -> Keyring:
-    revocations = st.builds(Revocation, TIMES, TIMES, st.text(max_size=20))
+    revocations = st.tuples(TIMES, TIMES, st.text(max_size=20)).map(lambda said: Revocation(*said))
     keys = [
         Key(
             public, draw(st.sampled_from(Role)), draw(NAMES), draw(EMAILS), draw(TIMES), draw(TIMES),

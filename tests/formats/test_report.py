@@ -22,6 +22,7 @@ from lanectl.model.report import Finding, Step, StepState, TrustSource, Verifica
 from tests.assets import make_bundles
 from tests.assets.bundles.workshop.bundle import Plan, make
 from tests.checks.enforcer import Enforcer
+from tests.strategies import made
 
 FUZZ = settings(max_examples=50, deadline=None)
 SCHEMA = json.loads(
@@ -37,10 +38,10 @@ HOSTILE = st.text(max_size=40) | st.sampled_from(
 )  # fmt: skip
 IDS = st.text("0123456789abcdef", min_size=40, max_size=40).map(ObjectId)
 FINDINGS = st.builds(
-    Finding, st.sampled_from(list(RULES.values())), where=HOSTILE, got=HOSTILE, expected=HOSTILE
+    made(Finding), st.sampled_from(list(RULES.values())), HOSTILE, HOSTILE, HOSTILE
 )
 CHANGES = st.builds(
-    FileChange, path=st.binary(min_size=1, max_size=30), old_mode=st.sampled_from(["000000", "100644"]),
+    made(FileChange), path=st.binary(min_size=1, max_size=30), old_mode=st.sampled_from(["000000", "100644"]),
     new_mode=st.sampled_from(["000000", "100755", "120000"]), old_id=IDS, new_id=IDS, target=st.none(),
 )  # fmt: skip
 

@@ -7,7 +7,6 @@ Every field missing, unknown or of another type is a committed bundle
 from __future__ import annotations
 
 import json as plain_json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -17,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_toto_attestation.v1.statement import Statement as InTotoStatement
 from in_toto_attestation.v1.statement_pb2 import Statement as InTotoMessage
+from msgspec.structs import replace
 
 from lanectl.formats import statement
 from lanectl.model.bundle import Circumstances, Handoff, Material, Statement
@@ -25,6 +25,7 @@ from lanectl.model.report import MalformedError
 from tests.assets.bundles.workshop.bundle import Plan, canonical, make
 from tests.assets.bundles.workshop.statements import good_outer
 from tests.assets.bundles.workshop.steps import paths, put
+from tests.strategies import made
 
 FUZZ = settings(max_examples=100, deadline=None)
 
@@ -39,7 +40,7 @@ DIGESTS = HEX.map(Digest)
 def handoffs(draw: st.DrawFn) -> Handoff:
     kind = draw(st.sampled_from(ObjectFormat))
     ids = HEX.map(lambda text: ObjectId(text[: kind.hex_length]))
-    lockfiles = st.builds(Material, TEXT, st.just("sha256"), DIGESTS)
+    lockfiles = st.builds(made(Material), TEXT, st.just("sha256"), DIGESTS)
     return Handoff(
         repository=RepositoryId(draw(st.sampled_from(["a.test/b/c", "localhost/x%20y", "h:8080/~u/n"]))),
         base=draw(ids), base_tree=draw(ids), result_tree=draw(ids), object_format=kind,
@@ -51,7 +52,7 @@ def handoffs(draw: st.DrawFn) -> Handoff:
 
 
 CIRCUMSTANCES = st.builds(
-    Circumstances,
+    made(Circumstances),
     nonce=HEX.map(lambda t: t[:32]), issued=TIMES, expires=TIMES,
     attempt=st.integers(1, 999_999_999), supersedes=st.none() | DIGESTS, policy=st.none() | DIGESTS,
     traceparent=st.just("") | HEX.map(lambda t: f"00-{t[:32]}-{t[32:48]}-{t[48:50]}"),

@@ -68,9 +68,9 @@ def bundle(data: bytes) -> None:
     *contents, payload = unframed(data)
     members = dict(zip(MEMBERS, contents, strict=False))
     written = archives.write({n: d for n, d in members.items() if d})
-    payload = payload.replace(DIGEST, written.digest.encode())
-    payload = payload.replace(TAR_DIGEST, written.tar_digest.encode())
-    signed = Submission(written.data, made.envelope(made.Plan(), payload))
+    payload = payload.replace(DIGEST, written.bundle.digest.encode())
+    payload = payload.replace(TAR_DIGEST, written.bundle.tar_digest.encode())
+    signed = Submission(bytes(written.data), made.envelope(made.Plan(), payload))
     for trust in (_trust(), None):
         judged = verify(signed, trust=trust, untrusted=None, repository=None, system=Clock())
         plain_json.dumps(report.to_json(judged))

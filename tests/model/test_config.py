@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lanectl.config import parse_operator, parse_rules, render_operator, render_rules
 from lanectl.errors import ExitCode, UnreadableError
@@ -108,7 +108,7 @@ def test_the_least_and_the_most_that_an_operator_says() -> None:
         f"version = 1{TARGET}[limits]\ninflated_mib = 1\ngit_seconds = 86400\ngit_memory_mib = 64\n"
     )
     limits = Limits(inflated=1 << 20, git_seconds=86_400, git_memory=64 << 20)
-    assert parse_operator(full.encode(), "x") == dataclasses.replace(OPERATOR, limits=limits)
+    assert parse_operator(full.encode(), "x") == replace(OPERATOR, limits=limits)
 
 
 def changed(old: str, new: str) -> str:

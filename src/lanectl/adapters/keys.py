@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lanectl.adapters import files
@@ -20,16 +21,36 @@ _LIMIT = 1 << 16
 
 
 class FileSigner:
-    """Implements `ports.Signer` with a private key from a file."""
+    """Implements `ports.Signer` with a private key from a file, parsed when it is first used.
 
-    def __init__(self, key: EllipticCurvePrivateKey | Ed25519PrivateKey) -> None:
-        self._key = key
-        self._public = describe(key.public_key())
+    So that what parses it can load while git works. Using it raises UnreadableError: not PEM,
+    another algorithm, encrypted.
+    """
 
-    @property
+    def __init__(self, path: str, pem: bytes) -> None:
+        self._path = path
+        self._pem = pem
+
+    @cached_property
     def public(self) -> PublicKey:
         """The public part."""
-        return self._public
+        return describe(self._key.public_key())
+
+    @cached_property
+    def _key(self) -> EllipticCurvePrivateKey | Ed25519PrivateKey:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        try:
+            key = load_pem_private_key(self._pem, None)
+            describe(key.public_key())
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise UnreadableError(
+                f"{display(self._path)} is no private key that lanectl can use",
+                why="it must be an unencrypted PEM key, ECDSA P-256 or Ed25519",
+                remedies=(Remedy("Make one.", ("lanectl", "keys", "new", "--role", "builder")),),
+            ) from error
+        return key  # type: ignore[return-value]  # describe refused every other kind
 
     def sign(self, message: bytes) -> bytes:
         """Return a signature over exactly these bytes (ECDSA: SHA-256, DER)."""
@@ -67,24 +88,12 @@ def create(path: str, algorithm: Algorithm) -> PublicKey:
 def load(path: str) -> FileSigner:
     """Return the signer that a private key file holds.
 
-    Raises UnreadableError: missing, readable by others, not PEM, another algorithm, encrypted.
+    Raises UnreadableError: missing, or readable by others.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
     data = files.read(path, limit=_LIMIT)
     if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise UnreadableError(
             f"the private key {display(path)} can be read by others",
             remedies=(Remedy("Make it yours alone.", ("chmod", "600", path)),),
         )
-    try:
-        key = load_pem_private_key(data, None)
-        describe(key.public_key())
-        return FileSigner(key)  # type: ignore[arg-type]  # describe refused every other kind
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UnreadableError(
-            f"{display(path)} is no private key that lanectl can use",
-            why="it must be an unencrypted PEM key, ECDSA P-256 or Ed25519",
-            remedies=(Remedy("Make one.", ("lanectl", "keys", "new", "--role", "builder")),),
-        ) from error
+    return FileSigner(path, data)

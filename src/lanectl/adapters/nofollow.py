@@ -73,7 +73,11 @@ def _readably(path: bytes) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UnreadableError(f"{display_path(path)}: {error.strerror}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: bytes, error: OSError) -> UnreadableError:
+    return UnreadableError(f"{display_path(path)}: {error.strerror}")
 
 
 def _open_folder(name: bytes, parent: int) -> int | None:
@@ -82,7 +86,7 @@ def _open_folder(name: bytes, parent: int) -> int | None:
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
             return None
-        raise UnreadableError(f"{display_path(name)}: {error.strerror}") from error
+        raise _unreadable(name, error) from error
 
 
 class FolderTree:
@@ -92,7 +96,7 @@ class FolderTree:
         try:
             self._open = {b"": os.open(top, _FOLDER)}
         except OSError as error:
-            raise UnreadableError(f"{display_path(top)}: {error.strerror}") from error
+            raise _unreadable(top, error) from error
         self._refused: set[bytes] = set()
 
     def __enter__(self) -> Self:
@@ -134,9 +138,12 @@ class FolderTree:
         parent = self.folder(folder)
         if parent is None:
             return None
-        with _readably(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        try:
             return os.stat(name, dir_fd=parent, follow_symlinks=False)
-        return None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
     def open(self, path: bytes) -> tuple[int, os.stat_result]:
         """Open a regular file below the top. Raises UnreadableError if it is none, or gone."""

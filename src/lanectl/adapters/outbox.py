@@ -45,7 +45,9 @@ class WorkTreeOutbox:
                 signature=_read(folder, ARTIFACT + SIGNATURE_SUFFIX, FILE_LIMIT),
             )
 
-    def put(self, slug: Slug, artifact: bytes, statement: bytes, signature: bytes | None) -> str:
+    def put(
+        self, slug: Slug, artifact: memoryview, statement: bytes, signature: bytes | None
+    ) -> str:
         """Replace the slug's bundle; return the artifact's path."""
         with FolderTree(self.top) as tree:
             ignore = tree.make_folder(FOLDER)
@@ -69,7 +71,13 @@ class FileOutbox:
         """Return nothing: a named file starts anew."""
         return OutboxState()
 
-    def put(self, slug: Slug, artifact: bytes, statement: bytes, signature: bytes | None) -> str:  # noqa: ARG002
+    def put(
+        self,
+        slug: Slug,  # noqa: ARG002 - a named file is for one slug
+        artifact: memoryview,
+        statement: bytes,
+        signature: bytes | None,
+    ) -> str:
         """Write the bundle at the named file. Raises UsageError if any of its files exists."""
         parent, name = os.path.split(os.fsencode(self.path))
         for suffix in ("", SIGNATURE_SUFFIX, STATEMENT_SUFFIX):
@@ -97,7 +105,7 @@ class FileOutbox:
 
 
 def place(
-    folder: int, name: str, artifact: bytes, statement: bytes, signature: bytes | None
+    folder: int, name: str, artifact: memoryview, statement: bytes, signature: bytes | None
 ) -> None:
     """Write a bundle's files into an open folder, each whole or not at all, the signature last.
 
@@ -137,7 +145,7 @@ def _read(folder: int, name: str, limit: int) -> bytes | None:
         return None
 
 
-def _put(folder: int, name: str, data: bytes) -> None:
+def _put(folder: int, name: str, data: bytes | memoryview) -> None:
     temporary = f".{name}.new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     _remove(folder, temporary)

@@ -7,8 +7,9 @@ again finds what is there.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.errors import ConflictError, Remedy, UntrustedError
 from lanectl.flows.trust import REGISTER
@@ -37,8 +38,7 @@ class ApplyState(enum.StrEnum):
     PLANNED = "planned"
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """The result of `apply`; a plan has no commit yet."""
 
     state: ApplyState
@@ -47,8 +47,7 @@ class Applied:
     commit: ObjectId | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where the commit goes: where the branch is here, its newest head here or there, the parents."""
 
     local: ObjectId | None

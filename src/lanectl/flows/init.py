@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lanectl.config import parse_operator, parse_rules, render_operator, render_rules
 from lanectl.errors import LaneError, Remedy, UnreadableError, UsageError
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
     from lanectl.ports import TargetRepository
 
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
+class NewKey(Struct, frozen=True):
     """A key to register: PEM text, role, the identity it stands for, days of validity."""
 
     pem: str
@@ -40,8 +41,7 @@ class NewKey:
     days: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
+class PlannedFile(Struct, frozen=True):
     """A file as it is (None: missing) and as it must be."""
 
     path: str

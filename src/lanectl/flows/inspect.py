@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl import checks
 from lanectl.formats import archive, envelope, sbom, statement
@@ -13,15 +14,20 @@ from lanectl.model.bundle import ATTESTATION, PATCH, SBOM, Bundle, Statement
 from lanectl.model.report import MalformedError, RejectedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lanectl.flows.verify import Submission
 
 _HUNK = re.compile(rb"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", re.MULTILINE)
 _FILE = re.compile(rb"^diff --git (.+)$", re.MULTILINE)
+_LINE = re.compile(rb".*")
+_ADDED = re.compile(rb"^\+", re.MULTILINE)
+_REMOVED = re.compile(rb"^-", re.MULTILINE)
+_BINARY = re.compile(rb"^GIT binary patch$", re.MULTILINE)
 _CHANGES = {b"new file mode": "added", b"deleted file mode": "deleted", b"old mode": "mode"}
 
 
-@dataclass(frozen=True, slots=True)
-class PatchedFile:
+class PatchedFile(Struct, frozen=True):
     """One file section of the patch: its header's words, what happens, lines added and removed."""
 
     header: bytes
@@ -31,8 +37,7 @@ class PatchedFile:
     binary: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """What is inside a bundle; `hint` is the signing key's, if a readable signature is there."""
 
     bundle: Bundle
@@ -59,30 +64,28 @@ def inspect(submission: Submission, *, limit: int) -> Inspection:
         signed=signed is not None,
         hint=signed.hint if signed else "",
         components=components,
-        files=tuple(_sections(bytes(bundle.members[PATCH]))),
+        files=tuple(_sections(bundle.members[PATCH])),
     )
 
 
-def _sections(patch: bytes) -> list[PatchedFile]:
-    """Return the file sections of a patch with their line counts; of one that is none, nothing."""
+def _sections(patch: memoryview) -> Iterator[PatchedFile]:
+    """Yield the file sections of a patch with their line counts; of one that is none, nothing."""
     bounds = [*(m.start() for m in _FILE.finditer(patch)), len(patch)]
-    return [_section(patch[a:b]) for a, b in itertools.pairwise(bounds)]
+    return (_section(patch[a:b]) for a, b in itertools.pairwise(bounds))
 
 
-def _section(text: bytes) -> PatchedFile:
-    first, _, rest = text.partition(b"\n")
-    added = removed = 0
+def _section(text: memoryview) -> PatchedFile:
+    first = _LINE.match(text)
+    header = first[0] if first else b""
+    words = bytes(text[len(header) + 1 : len(header) + 20])
     body = _HUNK.search(text)
-    lines = text[body.start() :].split(b"\n") if body else []
-    for line in lines:
-        added += line.startswith(b"+")
-        removed += line.startswith(b"-")
+    lines = text[body.start() :] if body else b""
     return PatchedFile(
-        header=first.removeprefix(b"diff --git "),
+        header=header.removeprefix(b"diff --git "),
         change=next(
-            (word for start, word in _CHANGES.items() if rest.startswith(start)), "modified"
+            (word for start, word in _CHANGES.items() if words.startswith(start)), "modified"
         ),
-        added=added,
-        removed=removed,
-        binary=b"\nGIT binary patch\n" in text,
+        added=sum(1 for _ in _ADDED.finditer(lines)),
+        removed=sum(1 for _ in _REMOVED.finditer(lines)),
+        binary=_BINARY.search(text) is not None,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.checks import find, workflow
 from lanectl.checks import lane as rules
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     Environments = Iterable[tuple[str, Mapping[str, str] | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class LaneReport:
+class LaneReport(Struct, frozen=True):
     """What was tried in a lane, and a finding for everything that must not have succeeded."""
 
     lane: Lane

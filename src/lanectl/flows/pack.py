@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lanectl import checks
 from lanectl.checks.handoff import VALIDITY
 from lanectl.config import parse_rules
 from lanectl.errors import Remedy, UsageError
 from lanectl.flows import words
-from lanectl.flows.sign import outer_statement, sign
+from lanectl.flows.sign import outer_statement, sign_bundle
 from lanectl.formats import archive, envelope, lockfiles, rollback, sbom, statement
 from lanectl.model import bundle as names
-from lanectl.model.bundle import Bundle, Circumstances, Handoff, Material, Statement
+from lanectl.model.bundle import Circumstances, Handoff, Material, Statement
 from lanectl.model.change import Mode
 from lanectl.model.display import display
 from lanectl.model.handoff import (
@@ -37,8 +39,7 @@ _FILE_LIMIT = 16 << 20
 """Bytes of a lockfile, rollback or configuration file that is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class PackRequest:
+class PackRequest(Struct, frozen=True):
     """What a person or an agent asks `pack` for; None means: find it."""
 
     change: ChangeRequest = field(default_factory=ChangeRequest)
@@ -52,8 +53,7 @@ class PackRequest:
     limit: int = archive.DEFAULT_LIMIT
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(Struct, frozen=True):
     """What `pack` did; `key` is None for an unsigned bundle."""
 
     path: str
@@ -81,7 +81,7 @@ def pack(
     for words that cannot be.
     """
     slug = words.find_slug(repository, request.slug)
-    change = repository.read_change(request.change)
+    change = _read(repository, replace(request.change, limit=request.limit))
     rules, policy = _rules(repository, change)
     wanted, rollbacks = _rollbacks(repository, change, rules, request)
     findings = checks.judge_change(change, rules, wanted, rollbacks)
@@ -98,16 +98,17 @@ def pack(
     subjects = {name: Digest.of(content) for name, content in members.items()}
     completeness = {"parameters": True, "environment": False, "materials": document.complete}
     members[names.ATTESTATION] = statement.write(subjects, handoff, None, completeness)
-    artifact = archive.write(members)
-    circumstances = _circumstances(outbox.previous(slug), artifact.digest, policy, system, request)
-    draft = outer_statement(*_read_back(artifact.data, request.limit), circumstances)
-    signed = signer and sign(
-        artifact.data, draft, signer=signer, system=system, limit=request.limit
+    artifact, inner = _write(members, request.limit)
+    digest = artifact.bundle.digest
+    circumstances = _circumstances(outbox.previous(slug), digest, policy, system, request)
+    draft = outer_statement(artifact.bundle, inner, circumstances)
+    signed = signer and sign_bundle(
+        artifact.bundle, inner, statement.read(draft), signer=signer, system=system
     )
     path = outbox.put(slug, artifact.data, draft, signed.signature if signed else None)
     return Packed(
         path=path,
-        digest=artifact.digest,
+        digest=digest,
         change=change,
         handoff=handoff,
         circumstances=circumstances,
@@ -115,17 +116,21 @@ def pack(
         gaps=document.gaps,
         size=len(artifact.data),
         key=signed.key if signed else None,
-        commit=_commit_ready(repository, system, handoff, artifact.digest)
-        if request.commit
-        else None,
+        commit=_commit_ready(repository, system, handoff, digest) if request.commit else None,
     )
 
 
-def _read_back(artifact: bytes, limit: int) -> tuple[Bundle, Statement]:
-    """Return bundle and inner statement as a verifier will read them, or refuse as it would."""
+def _read(repository: BuilderRepository, request: ChangeRequest) -> ChangeSet:
     try:
-        bundle = archive.read(artifact, limit=limit)
-        return bundle, statement.read(bundle.members[names.ATTESTATION])
+        return repository.read_change(request)
+    except MalformedError as error:
+        raise _unpackable(error.fault) from error
+
+
+def _write(members: Mapping[str, bytes], limit: int) -> tuple[archive.Archive, Statement]:
+    """Return the archive and its inner statement as a verifier will read it, or refuse as it would."""
+    try:
+        return archive.write(members, limit=limit), statement.read(members[names.ATTESTATION])
     except MalformedError as error:
         raise _unpackable(error.fault) from error
 
@@ -218,7 +223,7 @@ def _lockfiles(
 ) -> list[tuple[bytes, bytes | None]]:
     """Return path and content of every lockfile of the result tree; None for one that is too large."""
     found = repository.objects.find(
-        change.result_tree, lambda p: lockfiles.reader_for(p) is not None
+        change.result_tree, lambda p: lockfiles.reader_for(p) is not None, hints=lockfiles.HINTS
     )
     entries = [e for e in found if e.mode in {Mode.FILE, Mode.EXECUTABLE}]
     blobs = repository.objects.blobs((e.id for e in entries), limit=_FILE_LIMIT)

@@ -7,8 +7,9 @@ finds it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from lanectl.errors import ConflictError, LaneError, Remedy
 from lanectl.flows.apply import refuse_conflict
@@ -46,16 +47,14 @@ _WHO: Final = ("lanectl", "lanectl@localhost")
 Facts = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the caller wants of the pull request."""
 
     draft: bool = False
     reviewers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """The pull request that a handoff became, and how it was come by: opened or found."""
 
     number: int
@@ -63,8 +62,7 @@ class Published:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """The Enforcer's way out: the pinned remote, its forge, and the journal of this bundle."""
 
     remote: Remote
@@ -267,7 +265,9 @@ def _components(
     """Return what the change does to the components, from the lockfiles of both trees."""
     sides = []
     for tree in (base_tree or result_tree, result_tree):
-        entries = objects.find(tree, lambda path: lockfiles.reader_for(path) is not None)
+        entries = objects.find(
+            tree, lambda path: lockfiles.reader_for(path) is not None, hints=lockfiles.HINTS
+        )
         blobs = objects.blobs((e.id for e in entries), limit=_LOCKFILE_LIMIT)
         sides.append({e.path: blobs.get(e.id) for e in entries})
     return component_delta(*sides)

@@ -6,8 +6,9 @@ target's line is taken out of the tip.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.errors import ConflictError, Remedy, UsageError
 from lanectl.flows.apply import enforcer_key
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
     from lanectl.ports import ApplyingRepository, TargetRepository
 
 
-@dataclass(frozen=True, slots=True)
-class RolledBack:
+class RolledBack(Struct, frozen=True):
     """The revert: its branch and commit, what it reverts, and the pull request if asked for."""
 
     branch: str
@@ -49,8 +49,7 @@ class RolledBack:
     published: Published | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Merged:
+class _Merged(Struct, frozen=True):
     """A handoff on the target's line: its newest marker, the commit that brought it, the one before."""
 
     marker: Marker

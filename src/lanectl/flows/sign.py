@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl import checks
 from lanectl.checks.handoff import VALIDITY
@@ -14,11 +15,12 @@ from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError, RejectedError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from lanectl.ports import Signer, System
 
 
-@dataclass(frozen=True, slots=True)
-class SignedBundle:
+class SignedBundle(Struct, frozen=True):
     """What signing gave: the signature file's bytes and what it speaks of."""
 
     signature: bytes
@@ -36,8 +38,15 @@ def sign(
     are taken from it, nonce and times are made anew. Raises RejectedError for anything that a
     verifier would refuse without looking at a repository.
     """
+    return sign_bundle(*_read(artifact, unsigned, limit), signer=signer, system=system)
+
+
+def sign_bundle(
+    bundle: Bundle, inner: Statement, draft: Statement | None, *, signer: Signer, system: System
+) -> SignedBundle:
+    """Return a signature over a bundle in memory, as `sign` does."""
     now = system.now()
-    bundle, inner, draft = _read(artifact, unsigned, system, limit)
+    _refuse_what_a_verifier_would(bundle, inner, draft, now)
     former = draft.circumstances if draft else None
     circumstances = Circumstances(
         nonce=system.nonce(),
@@ -66,7 +75,7 @@ def outer_statement(bundle: Bundle, inner: Statement, circumstances: Circumstanc
 
 
 def _read(
-    artifact: bytes, unsigned: bytes | None, system: System, limit: int
+    artifact: bytes, unsigned: bytes | None, limit: int
 ) -> tuple[Bundle, Statement, Statement | None]:
     try:
         bundle = archive.read(artifact, limit=limit)
@@ -74,8 +83,14 @@ def _read(
         draft = statement.read(unsigned) if unsigned is not None else None
     except MalformedError as error:
         raise RejectedError("not a bundle to sign", tuple(checks.find([error.fault]))) from error
+    return bundle, inner, draft
+
+
+def _refuse_what_a_verifier_would(
+    bundle: Bundle, inner: Statement, draft: Statement | None, now: datetime
+) -> None:
     evidence = Evidence(
-        now=system.now(),
+        now=now,
         artifact=bundle.digest,
         bundle=bundle,
         inner=inner,
@@ -87,7 +102,6 @@ def _read(
     )
     if findings:
         raise RejectedError("not a bundle to sign", findings)
-    return bundle, inner, draft
 
 
 _OF_TIME = frozenset({"handoff/expired", "handoff/time"})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.errors import ConflictError, Remedy
 from lanectl.flows.apply import Applied, apply
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from lanectl.ports.publishing import Remote
 
 
-@dataclass(frozen=True, slots=True)
-class Enforcer:
+class Enforcer(Struct, frozen=True):
     """What an Enforcer's command works with. The way out is built when it is needed."""
 
     operator_file: OperatorFile
@@ -37,8 +37,7 @@ class Enforcer:
     outside: Callable[[Operator, Remote, Digest], AbstractContextManager[Outside]]
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     """The report; if it accepts, what was applied, and the pull request if one was asked for."""
 
     report: VerificationReport

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.config import parse_operator, parse_rules
 from lanectl.errors import LaneError, Remedy, UnreadableError, UntrustedError
@@ -29,8 +30,7 @@ REGISTER = Remedy(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorFile:
+class OperatorFile(Struct, frozen=True):
     """The operator file as it was read: its path and bytes (None: there is none)."""
 
     path: str

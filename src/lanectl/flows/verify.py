@@ -6,8 +6,10 @@ before the signature over its digest, by a key that is good for it now, has been
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lanectl import checks
 from lanectl.formats import archive, envelope, statement
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
 _ROLLBACK_LIMIT = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """The files of a bundle as they were read, once."""
 
     artifact: bytes

@@ -6,8 +6,9 @@ judged by the trust of the target's tip, and the commit's tree.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from lanectl import checks
 from lanectl.errors import RefusedError, UntrustedError

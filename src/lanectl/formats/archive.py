@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
+
+from msgspec import Struct
 
 from lanectl.model.bundle import MEMBERS, REQUIRED, Bundle
 from lanectl.model.names import Digest
@@ -20,8 +21,11 @@ from lanectl.model.report import Fault, MalformedError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-DEFAULT_LIMIT: Final = 64 << 20
-"""Bytes of the uncompressed tar that a reader accepts unless the operator says otherwise."""
+DEFAULT_LIMIT: Final = 40 << 20
+"""Bytes of the uncompressed tar that a reader accepts unless the operator says otherwise.
+
+Up to it lanectl's own process stays below 128 MiB (docs/benchmarks.md).
+"""
 
 _BLOCK: Final = 512
 _RECORD: Final = 20 * _BLOCK
@@ -33,32 +37,35 @@ _GZIP_TRAILER: Final = struct.Struct("<II")
 _USTAR: Final = struct.Struct("100s8s8s8s12s12s8s1s100s6s2s32s32s8s8s155s12s")
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A written archive: its gzip bytes and the digests of both encodings."""
+class Archive(Struct, frozen=True):
+    """A written archive: its gzip bytes, and the bundle that a reader will find in them."""
 
-    data: bytes
-    digest: Digest
-    tar_digest: Digest
+    data: memoryview
+    bundle: Bundle
 
 
-def write(members: Mapping[str, bytes]) -> Archive:
+def write(members: Mapping[str, bytes], *, limit: int = DEFAULT_LIMIT) -> Archive:
     """Return the canonical archive of these members.
 
-    Raises ValueError for an unknown member or one of 8 GiB and more.
+    Raises ValueError for an unknown member or one of 8 GiB and more, MalformedError
+    with `archive/limit` for more than a reader would inflate.
     """
     if unknown := set(members) - set(MEMBERS):
         raise ValueError(f"unknown members: {sorted(unknown)}")
+    ordered = {name: memoryview(members[name]) for name in MEMBERS if name in members}
+    size = sum(len(chunk) for chunk in _tar_chunks(ordered))
+    if size > limit:
+        _refuse("archive/limit", f"{size} bytes inflated", f"at most {limit} bytes")
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, 8)
-    out, tar, crc, size = [_GZIP_HEADER], hashlib.sha256(), 0, 0
-    for chunk in _tar_chunks({n: memoryview(members[n]) for n in MEMBERS if n in members}):
+    data, tar, crc = bytearray(_GZIP_HEADER), hashlib.sha256(), 0
+    for chunk in _tar_chunks(ordered):
         tar.update(chunk)
         crc = zlib.crc32(chunk, crc)
-        size += len(chunk)
-        out.append(compressor.compress(chunk))
-    out += [compressor.flush(), _GZIP_TRAILER.pack(crc, size & 0xFFFFFFFF)]
-    data = b"".join(out)
-    return Archive(data, Digest.of(data), Digest(tar.hexdigest()))
+        data += compressor.compress(chunk)
+    data += compressor.flush()
+    data += _GZIP_TRAILER.pack(crc, size & 0xFFFFFFFF)
+    bundle = Bundle(ordered, Digest.of(data), Digest(tar.hexdigest()), size)
+    return Archive(memoryview(data), bundle)
 
 
 def read(data: bytes, *, limit: int = DEFAULT_LIMIT) -> Bundle:
@@ -67,7 +74,7 @@ def read(data: bytes, *, limit: int = DEFAULT_LIMIT) -> Bundle:
     Raises MalformedError with an `archive/…` rule: not one plain gzip stream, over the limit, an
     unknown, missing, repeated or odd member, or any byte that the writer would not have written.
     """
-    tar = memoryview(_inflate(data, limit))
+    tar = _inflate(data, limit)
     members = _split(tar)
     position = 0
     for chunk in _tar_chunks(members):  # the canonical re-encoding, compared without a second copy
@@ -112,7 +119,7 @@ def _tar_chunks(members: Mapping[str, memoryview]) -> Iterator[memoryview]:
     yield memoryview(bytes(-(total + 2 * _BLOCK) % _RECORD + 2 * _BLOCK))
 
 
-def _inflate(data: bytes, limit: int) -> bytes:
+def _inflate(data: bytes, limit: int) -> memoryview:
     if data[:10] != _GZIP_HEADER:
         _refuse(
             "archive/gzip",
@@ -120,23 +127,32 @@ def _inflate(data: bytes, limit: int) -> bytes:
             f"{_GZIP_HEADER.hex(' ')} (gzip without name and time)",
         )
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    tar, left = bytearray(), memoryview(data)[10:]
+    part: bytes | memoryview = b""
+    given: bytes | memoryview = left
     try:
-        tar = inflater.decompress(memoryview(data)[10:], limit + 1)
+        while not inflater.eof and (part or given) and len(tar) <= limit:
+            given = inflater.unconsumed_tail
+            if not given:
+                given, left = left[:_CHUNK], left[_CHUNK:]
+            part = inflater.decompress(given, _CHUNK)
+            tar += part
     except zlib.error as error:
         _refuse("archive/gzip", f"damaged: {error}", "one whole DEFLATE stream")
     if len(tar) > limit:
         _refuse("archive/limit", f"more than {limit} bytes inflated", f"at most {limit} bytes")
-    if not inflater.eof or len(inflater.unused_data) < _GZIP_TRAILER.size:
+    rest = bytes(inflater.unused_data) + bytes(left)
+    if not inflater.eof or len(rest) < _GZIP_TRAILER.size:
         _refuse("archive/gzip", "truncated", "one whole gzip stream")
-    if len(inflater.unused_data) > _GZIP_TRAILER.size:
+    if len(rest) > _GZIP_TRAILER.size:
         _refuse(
             "archive/gzip",
-            f"{len(inflater.unused_data) - _GZIP_TRAILER.size} bytes after the end",
+            f"{len(rest) - _GZIP_TRAILER.size} bytes after the end",
             "nothing after the gzip stream",
         )
-    if inflater.unused_data != _GZIP_TRAILER.pack(zlib.crc32(tar), len(tar) & 0xFFFFFFFF):
+    if rest != _GZIP_TRAILER.pack(zlib.crc32(tar), len(tar) & 0xFFFFFFFF):
         _refuse("archive/gzip", "checksum or length differs", "the checksum of the content")
-    return tar
+    return memoryview(tar).toreadonly()
 
 
 def _split(tar: memoryview) -> dict[str, memoryview]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json as plain_json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from lanectl.formats import json
 from lanectl.formats.lockfiles import read_lockfile
@@ -36,8 +37,7 @@ _DOCUMENT = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Sbom:
+class Sbom(Struct, frozen=True):
     """The document's bytes, how many components it names, and what the lockfiles leave open.
 
     `complete` speaks of the lockfiles that were read: there was one, and none has a gap. `gaps`

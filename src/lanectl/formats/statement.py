@@ -103,7 +103,7 @@ def parse_time(text: str) -> datetime:
     """Return a UTC time. Raises ValueError unless it is RFC 3339 with seconds and `Z`."""
     if not _TIME.fullmatch(text):
         raise ValueError(f"not a time such as 2026-01-31T12:00:00Z: {text[:40]!r}")
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)  # strptime would load the locale
 
 
 def repository_uri(repository: RepositoryId) -> str:

@@ -6,8 +6,9 @@ It reads what checks/workflow.py asks for and lets the rest be; nothing is execu
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec.structs import replace
 
 from lanectl.formats import yaml
 from lanectl.formats.fields import Fields

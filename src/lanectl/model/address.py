@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 SCHEMES = ("https", "http", "ssh", "file")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A repository's address without user info. `host` is `name[:port]`, empty for a file."""
 
     url: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +31,7 @@ MEMBERS = (MERGE_BASE, PATCH, SBOM, ROLLBACK, ATTESTATION)
 REQUIRED = frozenset(MEMBERS) - {ROLLBACK}
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Struct, frozen=True):
     """An unpacked archive: its members in canonical order and the digests of both encodings."""
 
     members: Mapping[str, memoryview]
@@ -40,8 +40,7 @@ class Bundle:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(Struct, frozen=True):
     """Something the change was computed from: a URI and one digest."""
 
     uri: str
@@ -49,8 +48,7 @@ class Material:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Handoff:
+class Handoff(Struct, frozen=True):
     """What the inner statement says: which change this is, of what, from where.
 
     `rollback` names the paths of the result tree that `rollback.sql` was joined from.
@@ -70,8 +68,7 @@ class Handoff:
     lockfiles: tuple[Material, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What only the outer statement says: when and under what it was signed. Times are UTC."""
 
     nonce: str
@@ -83,8 +80,7 @@ class Circumstances:
     traceparent: str
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One parsed in-toto statement: its subjects by name, and the handoff it speaks of.
 
     `circumstances` is None in the inner, unsigned statement.
@@ -96,8 +92,7 @@ class Statement:
     completeness: Mapping[str, bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """A strictly read signature file: one signature over one payload, and the key it hints at."""
 
     payload_type: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from lanectl.model.names import ObjectFormat, ObjectId
@@ -20,8 +21,7 @@ class Mode(enum.StrEnum):
     SUBMODULE = "160000"
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(Struct, frozen=True):
     """One leaf of a tree: its raw path, mode (six octal digits) and object id."""
 
     path: bytes
@@ -29,8 +29,7 @@ class TreeEntry:
     id: ObjectId
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """One path whose entry differs between base tree and result tree (renames are two of them).
 
     Modes are six octal digits as git wrote them, `000000` and the null id where absent.
@@ -56,16 +55,14 @@ class FileChange:
         return "mode" if self.old_id == self.new_id else "modified"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceNote:
+class SourceNote(Struct, frozen=True):
     """Something that reading the work tree met: `rule` is a `source/…` rule or a remark's name."""
 
     rule: str
     path: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
+class ChangeSet(Struct, frozen=True):
     """A change, wholly computed from git objects; `patch` is canonical (docs/bundle-format.md)."""
 
     base: ObjectId

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +27,7 @@ class Line(enum.StrEnum):
     ELSEWHERE = "elsewhere"
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """What replaying a patch in a temporary index gave.
 
     `problem` is git's own reason when it does not apply. `canonical` says whether the patch's
@@ -42,8 +42,7 @@ class Replay:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitFacts:
+class CommitFacts(Struct, frozen=True):
     """A commit as git holds it."""
 
     id: ObjectId
@@ -52,8 +51,7 @@ class CommitFacts:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """A path that two sides changed differently: mode and blob of base, ours and theirs."""
 
     path: bytes
@@ -62,16 +60,14 @@ class Conflict:
     theirs: tuple[str, ObjectId] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(Struct, frozen=True):
     """A three-way merge: its tree, which holds conflict markers where there are conflicts."""
 
     tree: ObjectId
     conflicts: tuple[Conflict, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """What the target's tip and the operator say: whom to believe and what to demand."""
 
     source: TrustSource
@@ -80,8 +76,7 @@ class Trust:
     keyring: Keyring
 
 
-@dataclass(frozen=True, slots=True)
-class BaseFacts:
+class BaseFacts(Struct, frozen=True):
     """What the repository knows of the base: its tree (None: no such commit) and its line."""
 
     tree: ObjectId | None
@@ -89,8 +84,7 @@ class BaseFacts:
     object_format: ObjectFormat
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """All facts about one bundle. None means: could not be gathered, so cannot be judged.
 
     `faults` is what the strict readers refused. `rollback` maps the paths that the statement names

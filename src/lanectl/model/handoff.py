@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.model.names import Digest, ObjectId, Slug
 
@@ -74,8 +75,7 @@ def message_problem(message: str) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Trailers:
+class Trailers(Struct, frozen=True):
     """What the last paragraph of a marker commit says."""
 
     bundle: Digest
@@ -86,8 +86,7 @@ class Trailers:
     """Of a rollback: the commit of the target's line whose change it takes back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(Struct, frozen=True):
     """A parsed marker commit message."""
 
     kind: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,16 +48,14 @@ class Kind(enum.StrEnum):
         return self not in {Kind.SUPABASE_PUBLIC, Kind.BUILDER_KEY, Kind.ENFORCER_KEY}
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """A variable and what it holds; never its value."""
 
     variable: str
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A lane's file of variables, as a person named it."""
 
     path: str
@@ -88,8 +87,7 @@ class Act(enum.StrEnum):
         return f"lane/{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try: what, at which place, whether it succeeded (None: it could not be tried), how."""
 
     act: Act

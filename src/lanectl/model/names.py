@@ -71,7 +71,7 @@ class Digest(_Name):
     expected = "a SHA-256 in 64 lower-case hex digits"
 
     @classmethod
-    def of(cls, data: bytes | memoryview) -> Digest:
+    def of(cls, data: bytes | bytearray | memoryview) -> Digest:
         """Return the digest of these bytes."""
         return cls(hashlib.sha256(data).hexdigest())
 

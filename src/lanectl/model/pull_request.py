@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from lanectl.model.change import FileChange
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from lanectl.model.sbom import ComponentDelta
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """A verified bundle as it was applied: the replayed files, the components, the commit."""
 
     verified: VerifiedBundle
@@ -22,16 +22,14 @@ class Proposal:
     commit: ObjectId
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequestText:
+class PullRequestText(Struct, frozen=True):
     """Title (at most 256 characters) and body (Markdown, at most 65,536 bytes)."""
 
     title: str
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(Struct, frozen=True):
     """A notice on line 1 of a changed path, about what its diff does not show."""
 
     path: str
@@ -39,8 +37,7 @@ class Annotation:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOutput:
+class CheckOutput(Struct, frozen=True):
     """The output of a check-run: summary and text are Markdown of at most 65,535 bytes each.
 
     At most 50 annotations, which is what one request may carry.

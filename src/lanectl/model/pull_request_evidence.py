@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.model.report import Outcome
 
@@ -22,16 +23,14 @@ class Kind(enum.StrEnum):
     OTHER = "no-handoff"
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """A marker commit and the report over the bundle that it names (None: not published)."""
 
     commit: CommitFacts
     report: VerificationReport | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reverted:
+class Reverted(Struct, frozen=True):
     """A recomputed revert: the tree it gives (None: it conflicts, or nothing says what of)."""
 
     base_is_on_target: bool
@@ -39,8 +38,7 @@ class Reverted:
     tree: ObjectId | None
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequestEvidence:
+class PullRequestEvidence(Struct, frozen=True):
     """All facts about one pull request. `chain` is newest first; `below` is where it ends."""
 
     number: int
@@ -55,8 +53,7 @@ class PullRequestEvidence:
     expected_head: ObjectId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequestReport:
+class PullRequestReport(Struct, frozen=True):
     """What was found. The findings of the bundles stand in their reports as well."""
 
     evidence: PullRequestEvidence

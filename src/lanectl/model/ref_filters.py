@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from lanectl.model.handoff import feature_branch
 from lanectl.model.names import Slug
@@ -103,8 +104,7 @@ def _chars(piece: str) -> _Chars:
 _States = tuple[frozenset[int], ...]
 
 
-@dataclass(frozen=True)
-class RefFilter:
+class RefFilter(Struct, frozen=True, dict=True):
     """Patterns in their order: the last that matches decides, `!` lets nothing through."""
 
     patterns: tuple[str, ...]

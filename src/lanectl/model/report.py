@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.errors import ExitCode, LaneError
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from lanectl.model.trust import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule: its id `family/name` (the family is a file in `checks/`), why, and what to do."""
 
     id: str
@@ -26,8 +26,7 @@ class Rule:
     remedy: Remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What a strict reader or an observation found wrong, before a rule gives it its meaning."""
 
     rule: str
@@ -44,8 +43,7 @@ class MalformedError(Exception):
         self.fault = fault
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One broken rule at one place. Every finding of this version blocks."""
 
     rule: Rule
@@ -72,8 +70,7 @@ class StepState(enum.StrEnum):
     NOT_JUDGED = "not-judged"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One numbered step of the verification order with what it found."""
 
     number: int
@@ -90,8 +87,7 @@ class Outcome(enum.StrEnum):
     UNVERIFIED = "unverified"
 
 
-@dataclass(frozen=True, slots=True)
-class TrustSource:
+class TrustSource(Struct, frozen=True):
     """Where trust and rules were read: the operator file used and the target's tip."""
 
     operator_path: str
@@ -101,8 +97,7 @@ class TrustSource:
     tip: ObjectId
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationReport:
+class VerificationReport(Struct, frozen=True):
     """All steps over one bundle, with everything the judgement was made of."""
 
     digest: Digest
@@ -143,14 +138,13 @@ class VerificationReport:
 _SEAL = object()
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedBundle:
+class VerifiedBundle(Struct, frozen=True):
     """A bundle that passed every step. Made by `VerificationReport.accept` alone."""
 
     bundle: Bundle
     statement: Statement
     signer: Key
-    seal: object = field(repr=False)
+    seal: object
 
     @property
     def circumstances(self) -> Circumstances:

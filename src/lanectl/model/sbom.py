@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +23,7 @@ DIGITS = {
 """Hex digits of each hash that lanectl writes, by CycloneDX's name of the algorithm."""
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(Struct, frozen=True):
     """A package that a lockfile names; `version` is empty where the lockfile fixes none.
 
     `hashes` are pairs of CycloneDX's name of the algorithm and lower-case hex. One version is often
@@ -36,8 +36,7 @@ class Component:
     hashes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Lockfile:
+class Lockfile(Struct, frozen=True):
     """What one lockfile names, and short reasons (`gaps`) why that is not all it stands for."""
 
     components: tuple[Component, ...]
@@ -49,8 +48,7 @@ class Lockfile:
         return not self.gaps
 
 
-@dataclass(frozen=True, slots=True)
-class ComponentDelta:
+class ComponentDelta(Struct, frozen=True):
     """What a change does to the components of a tree, as lines that are safe to show.
 
     `changed` holds another version, origin or set of hashes of something that both sides name.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from lanectl.model.address import Address
 from lanectl.model.names import ObjectId, RepositoryId
@@ -11,8 +11,7 @@ RULES_PATH = "lanectl.toml"
 DEFAULT_MIGRATIONS = ("supabase/migrations/*.sql", "**/migrations/*.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """`lanectl.toml`: what this repository demands. Patterns are globs over repository paths."""
 
     repository: RepositoryId | None = None
@@ -21,17 +20,15 @@ class Rules:
     """Whether every pull request must be a handoff."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What verification may use up: bytes inflated, seconds and bytes of memory per git child."""
 
-    inflated: int = 64 << 20
+    inflated: int = 40 << 20
     git_seconds: int = 120
     git_memory: int = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """`enforcer.toml`: the pinned repository, branch and tip, and the limits."""
 
     url: str

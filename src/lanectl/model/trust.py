@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,8 +28,7 @@ class Algorithm(enum.StrEnum):
     ED25519 = "ed25519"
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(Struct, frozen=True):
     """A public key: PEM (SubjectPublicKeyInfo) and its id, the SHA-256 of the DER encoding."""
 
     id: Digest
@@ -36,8 +36,7 @@ class PublicKey:
     pem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Revocation:
+class Revocation(Struct, frozen=True):
     """When a key was revoked, and since when it may have been in other hands (UTC)."""
 
     at: datetime
@@ -45,8 +44,7 @@ class Revocation:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """An entry of the keyring. Times are UTC; `name` and `email` become the commit's identity."""
 
     public: PublicKey
@@ -58,8 +56,7 @@ class Key:
     revoked: Revocation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Keyring:
+class Keyring(Struct, frozen=True):
     """The keys that the target's tip registers."""
 
     keys: tuple[Key, ...]

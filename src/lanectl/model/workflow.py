@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +15,7 @@ EVERY_SCOPE = "every scope"
 """The one scope of `permissions: read-all` and `write-all`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     """One event of `on`. `branches` None: no filter. `tags_only`: pushed branches start nothing.
 
     `workflows` are the names that a `workflow_run` waits for. Filters by path are left out: who
@@ -28,16 +28,14 @@ class Trigger:
     workflows: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Runner:
+class Runner(Struct, frozen=True):
     """Where a job runs: labels with `matrix` resolved, and the name of a group of runners."""
 
     labels: tuple[str, ...]
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A step: an action with its inputs, or a script. `env` is everything that it can see."""
 
     uses: str
@@ -46,8 +44,7 @@ class Step:
     env: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A job with its steps, or the call of another workflow (`uses`).
 
     `permissions` maps scopes to access (None: the job says nothing). `texts` are all its texts.
@@ -62,8 +59,7 @@ class Job:
     texts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(Struct, frozen=True):
     """A workflow by its path; `name` is the path where it says none. `texts` are those of no job."""
 
     path: str

@@ -5,8 +5,9 @@ Facts only. What needs a person's hand or the clock (`workflow_dispatch`, `sched
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,8 +30,7 @@ _CHAINED = "workflow_run"
 _LOCAL = "./"
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """A workflow that can be started: by which events, itself (`started`) or through a caller."""
 
     workflow: Workflow

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,20 +17,25 @@ if TYPE_CHECKING:
     from lanectl.model.trust import PublicKey
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRequest:
-    """Which change to read: from a base (None: found) to a branch (None: the work tree)."""
+class ChangeRequest(Struct, frozen=True):
+    """Which change to read: from a base (None: found) to a branch (None: the work tree).
+
+    `limit` is the bytes that a bundle may hold.
+    """
 
     base: str | None = None
     branch: str | None = None
     force_include: Sequence[bytes] = ()
+    limit: int = 40 << 20
 
 
 class ObjectReader(Protocol):
     """Trees and blobs by their ids."""
 
-    def find(self, tree: ObjectId, wanted: Callable[[bytes], bool]) -> Sequence[TreeEntry]:
-        """Return the leaves of a tree whose path is wanted."""
+    def find(
+        self, tree: ObjectId, wanted: Callable[[bytes], bool], *, hints: Sequence[bytes] = ...
+    ) -> Sequence[TreeEntry]:
+        """Return the leaves of a tree whose path is wanted; every such path holds one of `hints`."""
         ...
 
     def blobs(self, ids: Iterable[ObjectId], *, limit: int) -> Mapping[ObjectId, bytes]:
@@ -89,13 +95,14 @@ class Outbox(Protocol):
         """Return what this slug's folder holds of the last pack."""
         ...
 
-    def put(self, slug: Slug, artifact: bytes, statement: bytes, signature: bytes | None) -> str:
+    def put(
+        self, slug: Slug, artifact: memoryview, statement: bytes, signature: bytes | None
+    ) -> str:
         """Write a bundle, the signature last and by rename; return the artifact's path."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxState:
+class OutboxState(Struct, frozen=True):
     """What a slug's folder holds of the last pack; the bytes are the Builder's, so untrusted."""
 
     digest: Digest | None = None
@@ -128,8 +135,7 @@ class System(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Who a commit names: author or committer, and when (UTC)."""
 
     name: str
@@ -137,8 +143,7 @@ class Identity:
     when: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class NewCommit:
+class NewCommit(Struct, frozen=True):
     """A commit to be made; `sign` asks for a signature as the user's git is set up."""
 
     tree: ObjectId
@@ -230,8 +235,7 @@ class ApplyingRepository(TargetRepository, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedRecord:
+class AppliedRecord(Struct, frozen=True):
     """What a consumed handoff became."""
 
     bundle: Digest
@@ -271,8 +275,7 @@ class EnforcerStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Enclosure:
+class Enclosure(Struct, frozen=True):
     """What a command may see: one writable folder; parts that are read-only; paths that are hidden."""
 
     work_tree: str

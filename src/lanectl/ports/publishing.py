@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,8 +43,7 @@ class PullRequestState(enum.StrEnum):
     MERGED = "merged"
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequest:
+class PullRequest(Struct, frozen=True):
     """A pull request as the forge tells it: all of it untrusted. `same_repository`: no fork's."""
 
     number: int
@@ -60,8 +60,7 @@ class PullRequest:
         return f"refs/pull/{self.number}/head"
 
 
-@dataclass(frozen=True, slots=True)
-class NewPullRequest:
+class NewPullRequest(Struct, frozen=True):
     """A pull request to open."""
 
     head_branch: str
@@ -71,8 +70,7 @@ class NewPullRequest:
     draft: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CheckRun:
+class CheckRun(Struct, frozen=True):
     """A check on a commit, told as concluded; `key` finds it again."""
 
     name: str

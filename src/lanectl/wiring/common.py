@@ -68,7 +68,10 @@ def open_git(start: str, limits: Limits) -> Iterator[tuple[Git, Repository, Path
     now = RealSystem().now().timestamp()
     with scratch_folder(scratch_parents(variables), now=now) as scratch:
         git = Git(str(scratch / "home"), limits)
-        yield git, discover(git, start, variables), scratch
+        try:
+            yield git, discover(git, start, variables), scratch
+        finally:
+            git.close()
 
 
 def pinned_by(file: OperatorFile) -> Operator | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.adapters.system import RealSystem, environment
 from lanectl.model.settings import Limits
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from lanectl.model.names import ObjectId
 
 
-@dataclass(frozen=True, slots=True)
-class EnforcerSide:
+class EnforcerSide(Struct, frozen=True):
     """What the Enforcer's commands work with; `repository` is None outside of any."""
 
     repository: GitTargetRepository | None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.display import display_path
@@ -23,8 +24,7 @@ _READ_BY_GIT: Final = frozenset({b".gitignore", b".gitattributes"})
 _LFS_VERSION: Final = b"version https://git-lfs.github.com/spec/"
 
 
-@dataclass(slots=True)
-class Conversions:
+class Conversions(Struct):
     """Paths by what git would do to them on the way in.
 
     `soft`: line ends only, so nothing to do without a CR. `hard`: ident or an encoding.

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
+
+from msgspec import Struct
 
 from lanectl.errors import UnreadableError
 from lanectl.model.names import ObjectFormat, ObjectId
@@ -21,20 +22,23 @@ if TYPE_CHECKING:
 _CHUNK: Final = 1 << 20
 _BLOB: Final = 3
 _FAST: Final = 1  # the pack is thrown away: speed before size
+_SLACK: Final = 4  # how much smaller git's own level may be, and more
+_SNIFFED: Final = 8000  # where git looks for a NUL, which makes a file binary
 
 
-@dataclass(frozen=True, slots=True)
-class BlobFacts:
+class BlobFacts(Struct, frozen=True):
     """What one pass over a file's bytes tells."""
 
     id: ObjectId
     sha256: str
     has_cr: bool
+    in_patch: int
+    """Bytes, at least, that a patch needs to add it: a text stands there whole, the rest deflated."""
 
 
 def hash_blob(source: BinaryIO, size: int, object_format: ObjectFormat) -> BlobFacts:
     """Return the facts of a blob without keeping it. Raises UnreadableError if its size changed."""
-    return _BlobReader(object_format, size).read(source, lambda _chunk: None)
+    return _BlobReader(object_format, size).read(source, lambda _chunk: 0)
 
 
 class BlobPack:
@@ -85,17 +89,23 @@ class _BlobReader:
         self._sha256 = hashlib.sha256()
         self._size = size
 
-    def read(self, source: BinaryIO, keep: Callable[[bytes], object]) -> BlobFacts:
-        done, has_cr = 0, False
+    def read(self, source: BinaryIO, keep: Callable[[bytes], int]) -> BlobFacts:
+        done, deflated, is_text, has_cr = 0, 0, True, False
         while chunk := source.read(_CHUNK):
+            is_text = is_text and (done > 0 or b"\0" not in chunk[:_SNIFFED])
             done += len(chunk)
             self._id.update(chunk)
             self._sha256.update(chunk)
             has_cr = has_cr or b"\r" in chunk
-            keep(chunk)
+            deflated += keep(chunk)
         if done != self._size:
             raise UnreadableError("a file changed while it was read; nothing may write during pack")
-        return BlobFacts(ObjectId(self._id.hexdigest()), self._sha256.hexdigest(), has_cr)
+        return BlobFacts(
+            ObjectId(self._id.hexdigest()),
+            self._sha256.hexdigest(),
+            has_cr,
+            done if is_text else deflated // _SLACK,
+        )
 
 
 def _entry_header(size: int) -> bytes:

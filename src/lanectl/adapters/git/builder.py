@@ -17,7 +17,7 @@ from lanectl.model.display import display
 from lanectl.model.names import ObjectId, RepositoryId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from lanectl.adapters.git.discover import Repository
@@ -34,25 +34,44 @@ class GitBuilderRepository(GitRepository):
     mirror = True
 
     def __init__(
-        self, git: Git, repository: Repository, scratch: Path, environment: Mapping[str, str]
+        self,
+        git: Git,
+        repository: Repository,
+        scratch: Path,
+        environment: Mapping[str, str],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
+        """`meanwhile` is called while git looks at the work tree."""
         refuse_borrowed_objects(repository)
         super().__init__(git, repository, scratch, environment)
+        self.meanwhile = meanwhile
+        self._named: dict[str, ObjectId] = {}  # what HEAD is does not change while we look
 
     def read_change(self, request: ChangeRequest) -> ChangeSet:
-        """Return the change from the base to the work tree, or to a branch."""
+        """Return the change from the base to the work tree, or to a branch.
+
+        Raises UsageError, UnreadableError, and MalformedError for more than a bundle may hold.
+        """
+        reader = self._work_tree() if request.branch is None else None
         head = self._commit("HEAD" if request.branch is None else request.branch)
         base = self._merge_base(head) if request.base is None else self._commit(request.base)
         base_tree = self._tree(base)
         notes: tuple[SourceNote, ...] = ()
-        if request.branch is not None:
+        if reader is None:
             result_tree = self._tree(head)
         else:
-            result_tree, notes = self._read_work_tree(request)
-        if refusal := self.objects.refusal(base_tree, result_tree):
+            self.meanwhile()
+            self.git.version()
+            result_tree = reader.read(request.force_include, request.limit)
+            self.objects.list_ahead(result_tree)
+            notes = tuple(sorted(set(reader.notes), key=lambda n: (n.rule, n.path)))
+        writing = self.objects.patch(base_tree, result_tree, limit=request.limit)
+        files = self.objects.files(base_tree, result_tree)
+        patch = writing.result()
+        if why := self.objects.refusal(base_tree, result_tree, files if reader else None):
             raise UnreadableError(
                 "git refuses to take in this change",
-                why=refusal,
+                why=why,
                 remedies=(Remedy("Correct or leave out what it names."),),
             )
         return ChangeSet(
@@ -61,14 +80,16 @@ class GitBuilderRepository(GitRepository):
             result_tree=result_tree,
             object_format=self.repository.object_format,
             diff_engine=f"git {self.git.version()}",
-            patch=self.objects.patch(base_tree, result_tree),
-            files=self.objects.files(base_tree, result_tree),
+            patch=patch,
+            files=files,
             notes=notes,
         )
 
     def subject(self, base: ObjectId) -> str:
         """Return the subject of the newest commit since `base`, or an empty string."""
         head = self._commit("HEAD")
+        if head == base:
+            return ""
         out = self.git.run(
             "log", "-1", "--no-show-signature", "--format=%s", "--end-of-options", head, f"^{base}",
             "--", git_dir=self.objects.git_dir,
@@ -106,15 +127,16 @@ class GitBuilderRepository(GitRepository):
             raise UsageError(f"{display(path)} is not inside the work tree")
         return relative
 
-    def _read_work_tree(self, request: ChangeRequest) -> tuple[ObjectId, tuple[SourceNote, ...]]:
+    def _work_tree(self) -> WorkTree:
         if self.repository.top is None:
             raise UsageError(
                 "a bare repository has no work tree",
                 remedies=(Remedy("Name a branch with --from, or run this in a clone."),),
             )
-        reader = WorkTree(self.git, self.repository, self.objects.git_dir, self.scratch)
-        tree = reader.read(request.force_include, self.environment)
-        return tree, tuple(sorted(set(reader.notes), key=lambda n: (n.rule, n.path)))
+        return WorkTree(
+            self.git, self.repository, self.objects.git_dir,
+            scratch=self.scratch, environment=self.environment,
+        )  # fmt: skip
 
     def _merge_base(self, head: ObjectId) -> ObjectId:
         target = self._default_branch()
@@ -146,12 +168,13 @@ class GitBuilderRepository(GitRepository):
 
     def _commit(self, revision: str) -> ObjectId:
         """Resolve a name among the user's refs; the object is then looked at in our own GIT_DIR."""
-        commit = self.named(revision)
+        commit = self._named.get(revision) or self.named(revision)
         if commit is None:
             raise UsageError(
                 f"{display(revision)!r} is no commit of this repository",
                 remedies=(Remedy("Name a commit or branch that exists here.", ("git", "log")),),
             )
+        self._named[revision] = commit
         return commit
 
     def _tree(self, commit: ObjectId) -> ObjectId:

@@ -9,8 +9,9 @@ import contextlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from lanectl.adapters.nofollow import read_regular
 from lanectl.errors import Remedy, UnreadableError
@@ -49,8 +50,7 @@ _USER_CONFIG = (
 _POINTER_LIMIT = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """A repository on disk; `top` is None for a bare one. Paths are real and absolute."""
 
     top: bytes | None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from lanectl.model.names import ObjectId
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceInHistory:
+class PlaceInHistory(Struct, frozen=True):
     """Where a commit stands: its subject, author, date (ISO 8601), and how far HEAD has moved on."""
 
     subject: str

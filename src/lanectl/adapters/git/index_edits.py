@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from lanectl.adapters.git.process import GitError
+from lanectl.adapters.git.child import GitError
 from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.change import Mode
 from lanectl.model.names import ObjectId

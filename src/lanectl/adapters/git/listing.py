@@ -1,4 +1,4 @@
-"""What a work tree holds, by one `ls-files`: the only command that looks at the user's files.
+"""What a work tree holds, by `ls-files`: the only command that looks at the user's files.
 
 It reads names and stat data, never contents, and never enters a nested repository.
 """
@@ -9,11 +9,12 @@ import contextlib
 import enum
 import os
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from lanectl.adapters.git import attributes
-from lanectl.adapters.git.process import GitError
+from lanectl.adapters.git.child import GitError
 from lanectl.adapters.nofollow import read_regular
 from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.change import SourceNote
@@ -32,6 +33,10 @@ _UNSEEN = re.compile(rb"could not open directory|unable to access '.*': (?!Too m
 """What git says when files stay unseen, or unasked for; an ignore file that is a link is neither."""
 
 
+_CACHED: Final = ord("H")
+_NO_NAMES: Final = frozenset({b"", b".", b".."})
+
+
 class Kept(enum.StrEnum):
     """Why an index entry stands for its file unseen."""
 
@@ -43,9 +48,8 @@ Staged = tuple[str, ObjectId]
 """Mode and blob id of an index entry."""
 
 
-@dataclass(slots=True)
-class Listing:
-    """The states of every path, as one `ls-files` told them."""
+class Listing(Struct):
+    """The states of every path, as `ls-files` told them."""
 
     kept: dict[bytes, Kept] = field(default_factory=dict)
     gone: list[bytes] = field(default_factory=list)
@@ -53,62 +57,94 @@ class Listing:
     untracked: list[bytes] = field(default_factory=list)
     notes: list[SourceNote] = field(default_factory=list)
     entries: dict[bytes, bytes] = field(default_factory=dict)
-    """Every path of the index with its `mode id stage`, parsed only when asked for."""
+    """Every path of the index with its `TAG mode id stage`, parsed only when asked for."""
+    folders: set[bytes] = field(default_factory=set)
+    """Every folder directly above an index entry whose file git looked at."""
 
     def staged(self, path: bytes) -> Staged | None:
         """Return what the index holds for a path."""
         entry = self.entries.get(path)
         if entry is None:
             return None
-        mode, blob, _ = entry.decode("ascii").split(" ")
+        _, mode, blob, _ = entry.decode("ascii").split(" ")
         return mode, ObjectId(blob)
 
 
-def list_work_tree(
-    git: Git,
-    repository: Repository,
-    top: bytes,
-    own_dir: bytes,
-    *,
-    scratch: Path,
-    environment: Mapping[str, str],
-) -> Listing:
-    """Return the listing of the user's work tree at `top` against the copied index.
+class PendingListing:
+    """The listing of the user's work tree at `top` against the copied index, on its way.
 
-    Raises UnreadableError for unmerged paths, and for a special file that git would read.
+    Two children at once: one for what the index names, one for what it does not.
     """
-    listing = Listing()
-    excludes = ["--exclude-per-directory=.gitignore"]
-    for source in _personal_excludes(repository, top, environment):
-        copy = _copy_exclude(source, scratch / f"exclude{len(excludes)}")
-        if copy is not None:  # git opens the copy, never a path of the user's
-            excludes.append(f"--exclude-from={copy}")
-            listing.notes.append(SourceNote("personal-ignore", source))
-    try:
-        out = git.run(
-            "ls-files", "-z", "-v", "-s", "-c", "-d", "-m", "-o", *excludes,
-            git_dir=own_dir, work_tree=top, complain=_UNSEEN,
-            when_slow=lambda: attributes.refuse_special_files(top),
+
+    def __init__(
+        self,
+        git: Git,
+        repository: Repository,
+        top: bytes,
+        own_dir: bytes,
+        *,
+        scratch: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._listing = Listing()
+        excludes = ["--exclude-per-directory=.gitignore"]
+        for source in _personal_excludes(repository, top, environment):
+            copy = _copy_exclude(source, scratch / f"exclude{len(excludes)}")
+            if copy is not None:  # git opens the copy, never a path of the user's
+                excludes.append(f"--exclude-from={copy}")
+                self._listing.notes.append(SourceNote("personal-ignore", source))
+        self._named, self._unnamed = (
+            git.start(
+                "ls-files", "-z", *options, git_dir=own_dir, work_tree=top, complain=_UNSEEN,
+                when_slow=lambda: attributes.refuse_special_files(top),
+            )
+            for options in (["-v", "-s", "-c", "-d", "-m"], ["-o", *excludes])
         )  # fmt: skip
-    except GitError as error:
-        if error.code:
-            raise
-        raise UnreadableError(  # git goes on without it and only says so
-            "a part of the work tree cannot be read", why=error.why
-        ) from error
+
+    def result(self) -> Listing:
+        """Return the listing.
+
+        Raises UnreadableError for unmerged paths, and for a special file that git would read.
+        """
+        try:
+            named, unnamed = self._named.result(), self._unnamed.result()
+        except GitError as error:
+            if error.code:
+                raise
+            raise UnreadableError(  # git goes on without it and only says so
+                "a part of the work tree cannot be read", why=error.why
+            ) from error
+        _sort(named, self._listing)
+        for path in unnamed.split(b"\0")[:-1]:
+            _refuse_outside(path)
+            self._listing.untracked.append(path)
+        return self._listing
+
+
+def _sort(out: bytes, listing: Listing) -> None:
+    """Put every record (`TAG mode id stage<TAB>path`) where it belongs.
+
+    Almost all of a large repository's are unchanged (`H`, merged by definition): few steps each.
+    """
+    entries, folders = listing.entries, listing.folders
     for record in out.split(b"\0")[:-1]:
-        _sort_in(record, listing)
-    return listing
+        entry, _, path = record.partition(b"\t")
+        if record[0] != _CACHED:
+            _sort_in(entry, path, listing)
+            continue
+        entries[path] = entry
+        folder, _, name = path.rpartition(b"/")
+        folders.add(folder)
+        if name in _NO_NAMES:
+            _refuse_outside(path)
+    for folder in folders - {b""}:
+        _refuse_outside(folder)
 
 
-def _sort_in(record: bytes, listing: Listing) -> None:
-    """Put one record (`TAG mode id stage<TAB>path`, or `? path`) where it belongs."""
-    tag = record[:1]
-    entry, _, path = (b"", b"", record[2:]) if tag == b"?" else record[2:].partition(b"\t")
+def _sort_in(entry: bytes, path: bytes, listing: Listing) -> None:
+    """Put the record of anything but an unchanged file where it belongs."""
+    tag = entry[:1]
     _refuse_outside(path)
-    if tag == b"?":
-        listing.untracked.append(path)
-        return
     if not entry.endswith(b" 0"):
         raise UnreadableError(
             f"{display_path(path)} is unmerged",
@@ -128,9 +164,7 @@ def _sort_in(record: bytes, listing: Listing) -> None:
 
 def _refuse_outside(path: bytes) -> None:
     """Raise UnreadableError for a path that leads out: whoever wrote the index wrote its paths."""
-    if b"/." not in b"/" + path and b"//" not in path and not path.startswith(b"/"):
-        return  # almost every path
-    if {b"", b".", b".."} & set(path.removesuffix(b"/").split(b"/")):
+    if _NO_NAMES & set(path.removesuffix(b"/").split(b"/")):
         raise UnreadableError(
             f"the index holds {display_path(path)}, which leads out of the work tree",
             why="git does not write such an entry; somebody made this index by hand",

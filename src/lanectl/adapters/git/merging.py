@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanectl.adapters.git.process import GitError
+from lanectl.adapters.git.child import GitError
 from lanectl.model.evidence import Conflict, Merge
 from lanectl.model.names import ObjectId
 

@@ -11,18 +11,18 @@ import os
 import re
 import resource
 import subprocess
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
-from lanectl.errors import LaneError, Remedy, UnreadableError
+from lanectl.adapters.git.child import How, Running, spool, spooled
+from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.display import display
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import Unpack
 
     from lanectl.model.settings import Limits
-
-_SLOW: Final = 1
-"""Seconds after which a caller may look for what a child is waiting for."""
 
 PROGRAM_FOLDERS: Final = ("/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin")
 MINIMUM_VERSION: Final = (2, 39)
@@ -42,17 +42,6 @@ PINS: Final = {
 """What holds for the few commands that run in a repository of the user's."""
 
 
-class GitError(LaneError):
-    """A git child failed, took too long, or used too much memory."""
-
-    def __init__(self, command: str, code: int, message: str) -> None:
-        lines = [line for line in message.splitlines() if line.strip()] or ["no message"]
-        grave = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0])
-        super().__init__(f"git {command} failed ({code})", why=display(grave))
-        self.code = code
-        self.message = message
-
-
 class Git:
     """Runs git children; `home` is an empty folder that serves them as HOME and TMPDIR."""
 
@@ -62,69 +51,43 @@ class Git:
         self._environment = _environment(home)
         self._home = home
         self._version = ""
+        self._started: WeakSet[Running] = WeakSet()
 
-    def run(
-        self,
-        *arguments: str | bytes,
-        git_dir: bytes | None = None,
-        work_tree: bytes | None = None,
-        data: bytes | memoryview = b"",
-        extra: Mapping[str, str | bytes | None] | None = None,
-        ok: Sequence[int] = (0,),
-        complain: bool | re.Pattern[bytes] = True,
-        when_slow: Callable[[], None] | None = None,
-        pass_fds: Sequence[int] = (),
-    ) -> bytes:
-        """Return the standard output of one git command.
+    def run(self, *arguments: str | bytes, **how: Unpack[How]) -> bytes:
+        """Return the standard output of one git command. Raises GitError."""
+        return self.start(*arguments, **how).result()
 
-        `extra` adds to the environment, None takes away. `complain`: anything on standard error,
-        or a line of it that matches, is a failure too. `when_slow` is called once if the child
-        takes long, and may raise why. `pass_fds` are descriptors to inherit. Raises GitError.
-        """
+    def start(self, *arguments: str | bytes, **how: Unpack[How]) -> Running:
+        """Start a git command; its result is asked for later, or `close` ends it."""
         wanted = {
             **self._environment,
-            "GIT_DIR": git_dir,
-            "GIT_WORK_TREE": work_tree,
-            **(extra or {}),
+            "GIT_DIR": how.get("git_dir"),
+            "GIT_WORK_TREE": how.get("work_tree"),
+            **how.get("extra", {}),
         }
-        environment = {key: value for key, value in wanted.items() if value is not None}
-        name = _command_name(arguments)
-        with _child_limits(self.limits.git_memory):
+        stdout = spool(self._home)
+        with (
+            spooled(how.get("data", b""), self._home) as stdin,
+            _child_limits(self.limits.git_memory, how.get("most")),
+        ):
             process = subprocess.Popen(
                 [self.program, *arguments],
-                env=environment,
-                cwd=work_tree or git_dir or self._home,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                env={key: value for key, value in wanted.items() if value is not None},
+                cwd=how.get("work_tree") or how.get("git_dir") or self._home,
+                stdin=stdin,
+                stdout=stdout,
                 stderr=subprocess.PIPE,
-                pass_fds=pass_fds,
+                pass_fds=how.get("pass_fds", ()),
             )
-        with process:
-            try:
-                out, err = self._wait(process, cast("bytes", data), when_slow)
-            except subprocess.TimeoutExpired as error:
-                process.kill()
-                seconds = self.limits.git_seconds
-                raise GitError(name, -9, f"took longer than {seconds} seconds") from error
-            except BaseException:
-                process.kill()
-                raise
-        complaint = err.strip() if process.returncode not in ok else _complaint(err, complain)
-        if complaint or process.returncode not in ok:
-            raise GitError(name, process.returncode, complaint.decode("utf-8", "replace"))
-        return out
+        running = Running(process, stdout, _command_name(arguments), how, self.limits.git_seconds)
+        self._started.add(running)
+        return running
 
-    def _wait(
-        self, process: subprocess.Popen[bytes], data: bytes, when_slow: Callable[[], None] | None
-    ) -> tuple[bytes, bytes]:
-        seconds = self.limits.git_seconds
-        if when_slow is None or seconds <= _SLOW:
-            return process.communicate(data, timeout=seconds)
-        try:
-            return process.communicate(data, timeout=_SLOW)
-        except subprocess.TimeoutExpired:
-            when_slow()
-            return process.communicate(timeout=seconds - _SLOW)
+    def close(self) -> None:
+        """End what was started and never asked for."""
+        for running in self._started:
+            running.end()
+        self._started.clear()
 
     def version(self) -> str:
         """Return git's version as `2.39.5`. Raises UnreadableError below 2.39."""
@@ -167,13 +130,6 @@ def pins() -> list[str]:
     return [part for key, value in PINS.items() for part in ("-c", f"{key}={value}")]
 
 
-def _complaint(err: bytes, complain: bool | re.Pattern[bytes]) -> bytes:  # noqa: FBT001
-    """Return what of a child's standard error counts as a failure."""
-    if isinstance(complain, bool):
-        return err.strip() if complain else b""
-    return b"\n".join(line for line in err.splitlines() if complain.search(line))
-
-
 def _environment(home: str) -> dict[str, str | bytes]:
     return {
         "PATH": ":".join(PROGRAM_FOLDERS),
@@ -198,16 +154,21 @@ def _environment(home: str) -> dict[str, str | bytes]:
 
 
 @contextlib.contextmanager
-def _child_limits(memory: int) -> Iterator[None]:
-    """Lower the soft limit of private memory (not of mapped files) while a child is started.
+def _child_limits(memory: int, written: int | None) -> Iterator[None]:
+    """Lower the soft limits of private memory and of written bytes while a child is started.
 
-    A child inherits it; ours is restored at once. This keeps the fast `vfork` path, which a
-    function run between fork and exec would lose.
+    A child inherits them (not of mapped files); ours are restored at once. This keeps the fast
+    `vfork` path, which a function run between fork and exec would lose.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+    wanted = {resource.RLIMIT_DATA: memory, resource.RLIMIT_FSIZE: written}
+    former = {kind: resource.getrlimit(kind) for kind in wanted}
+    for kind, value in wanted.items():
+        hard = former[kind][1]
+        if value is not None:
+            least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(kind, (least, hard))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        for kind, limits in former.items():
+            resource.setrlimit(kind, limits)

@@ -11,7 +11,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from lanectl.adapters.git.askpass import askpass
-from lanectl.adapters.git.process import GitError, find_program
+from lanectl.adapters.git.child import GitError
+from lanectl.adapters.git.process import find_program
 from lanectl.errors import ConflictError, LaneError, RefusedError, Remedy, UnavailableError
 from lanectl.model.display import display
 from lanectl.model.names import ObjectId

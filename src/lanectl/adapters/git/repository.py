@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lanectl.adapters.git.child import GitError
 from lanectl.adapters.git.objects import Objects
 from lanectl.adapters.git.own_dir import make_own_dir
-from lanectl.adapters.git.process import GitError, pins
+from lanectl.adapters.git.process import pins
 from lanectl.errors import ConflictError, Remedy
 from lanectl.model.display import display
 from lanectl.model.names import ObjectId
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from lanectl.adapters.git.child import Running
     from lanectl.adapters.git.discover import Repository
     from lanectl.adapters.git.process import Git
     from lanectl.ports import Identity, NewCommit
@@ -76,11 +78,8 @@ class GitRepository:
         """Bring a commit in and move the branch from `old` to it (None: create only)."""
         ref = f"refs/heads/{branch}"
         self._refuse_checked_out(ref)
-        pack = self.git.run(
-            "pack-objects", "--revs", "--stdout", "-q", "--window=0",
-            git_dir=self.objects.git_dir, data=f"{new}\n^{old or since}\n^{since}\n".encode(),
-        )  # fmt: skip
-        few = int.from_bytes(pack[8:12], "big") <= _UNPACK_LIMIT
+        pack = self.objects.pack(new, old or since, since)
+        few = int.from_bytes(pack.start_of(12)[8:], "big") <= _UNPACK_LIMIT
         receive = (
             ("unpack-objects", "-q", "--strict") if few else ("index-pack", "--stdin", "--strict")
         )
@@ -141,7 +140,9 @@ class GitRepository:
         options = [part for key, _, value in pairs for part in ("-c", f"{key}={value}")]
         return options, {k: self.environment.get(k) for k in _SIGNING_ENVIRONMENT}
 
-    def _in_repository(self, *arguments: str, ok: tuple[int, ...] = (0,), data: bytes = b"") -> str:
+    def _in_repository(
+        self, *arguments: str, ok: tuple[int, ...] = (0,), data: bytes | Running = b""
+    ) -> str:
         out = self.git.run(
             *pins(), *arguments, git_dir=self.repository.git_dir, ok=ok, data=data, complain=False,
             extra=_who("COMMITTER", None),

@@ -6,8 +6,8 @@ import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
+from lanectl.adapters.git.child import GitError
 from lanectl.adapters.git.merging import merge, revert
-from lanectl.adapters.git.process import GitError
 from lanectl.adapters.git.repository import GitRepository
 from lanectl.model.evidence import CommitFacts, Line, Replay
 from lanectl.model.handoff import APPLIED, TRAILER_BUNDLE
@@ -70,20 +70,22 @@ class GitTargetRepository(GitRepository):
     def replay(self, handoff: Handoff, patch: memoryview) -> Replay:
         """Apply a patch to the base tree in the own index; never in a work tree."""
         run, git_dir = self.git.run, self.objects.git_dir
-        engine = f"git {self.git.version()}"
         base_tree = self.objects.commit_tree(handoff.base) or handoff.base_tree
-        run("read-tree", base_tree, git_dir=git_dir)
+        reading = self.git.start("read-tree", base_tree, git_dir=git_dir)
+        engine = f"git {self.git.version()}"
+        reading.result()
         try:
             run("apply", "--cached", "--whitespace=nowarn", "-", git_dir=git_dir, data=patch)
             tree = ObjectId(run("write-tree", git_dir=git_dir).decode("ascii").strip())
-            problem = self.objects.refusal(base_tree, tree)
+            again = self.objects.patch(base_tree, tree, limit=len(patch))
+            files = self.objects.files(base_tree, tree)
+            canonical = again.equals(patch)
+            problem = self.objects.refusal(base_tree, tree, files)
         except GitError as error:
             problem = error.why
         if problem:
             return Replay(base_tree, None, engine, canonical=False, files=(), problem=problem)
-        same = self.objects.patch(base_tree, tree) == patch
-        files = self.objects.files(base_tree, tree)
-        return Replay(base_tree, tree, engine, canonical=same, files=files)
+        return Replay(base_tree, tree, engine, canonical=canonical, files=files)
 
     def trial_merge(self, target: ObjectId, commit: ObjectId) -> Merge:
         """Return what merging a commit into the target would give."""

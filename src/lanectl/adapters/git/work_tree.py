@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Final
 
 from lanectl.adapters.git import attributes
 from lanectl.adapters.git.blob_pack import BlobFacts, BlobPack, hash_blob
+from lanectl.adapters.git.child import GitError
 from lanectl.adapters.git.index_edits import IndexEdits
-from lanectl.adapters.git.listing import Kept, Listing, Staged, list_work_tree
+from lanectl.adapters.git.listing import Kept, Listing, PendingListing, Staged
 from lanectl.adapters.git.own_dir import copy_index
 from lanectl.adapters.git.placeholders import is_placeholder, mount_points
-from lanectl.adapters.git.process import GitError
 from lanectl.adapters.nofollow import FolderTree, ancestors
 from lanectl.errors import Remedy, UsageError
 from lanectl.model.change import Mode, SourceNote
 from lanectl.model.display import display_path
+from lanectl.model.report import Fault, MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,9 +40,24 @@ OWN_FOLDERS: Final = (b".lanectl/outbox", b".lanectl/inbox", b".lanectl/tmp")
 
 
 class WorkTree:
-    """One reading of one work tree into the index of an own GIT_DIR."""
+    """One reading of one work tree into the index of an own GIT_DIR; git begins to look at once."""
 
-    def __init__(self, git: Git, repository: Repository, own_dir: bytes, scratch: Path) -> None:
+    def __init__(
+        self,
+        git: Git,
+        repository: Repository,
+        own_dir: bytes,
+        *,
+        scratch: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        if repository.top is None:
+            raise ValueError("a bare repository has no work tree")
+        copy_index(repository, own_dir)
+        self._top = repository.top
+        self._listing = PendingListing(
+            git, repository, repository.top, own_dir, scratch=scratch, environment=environment
+        )
         self.git = git
         self.repository = repository
         self.own_dir = own_dir
@@ -53,26 +69,21 @@ class WorkTree:
             own_dir, b"objects/pack/pack-%s.pack" % (b"0" * repository.object_format.hex_length)
         )
 
-    def read(self, force_include: Sequence[bytes], environment: Mapping[str, str]) -> ObjectId:
+    def read(self, force_include: Sequence[bytes], limit: int) -> ObjectId:
         """Return the id of the tree that `git add -A` would have made of the work tree.
 
-        `notes` afterwards holds what a rule or a person must know. Raises UnreadableError, GitError.
+        `notes` afterwards holds what a rule or a person must know. Raises UnreadableError, GitError,
+        and MalformedError for what no bundle of `limit` bytes can hold.
         """
-        repository = self.repository
-        if repository.top is None:
-            raise ValueError("a bare repository has no work tree")
-        copy_index(repository, self.own_dir)
-        with FolderTree(repository.top) as tree:
-            listing = list_work_tree(
-                self.git, repository, repository.top, self.own_dir,
-                scratch=self.scratch, environment=environment,
-            )  # fmt: skip
+        self._limit, self._added = limit, 0
+        with FolderTree(self._top) as tree:
+            listing = self._listing.result()
             self.notes += listing.notes
             _refuse_forced(tree, force_include)
             self._mark_hidden_deletions(tree, listing, force_include)
             wanted = self._wanted(tree, listing, force_include)
             conversions = self._attributes(tree, listing, wanted)
-            pack = BlobPack(self.pack_path, repository.object_format)
+            pack = BlobPack(self.pack_path, self.repository.object_format)
             for path in wanted:
                 self._take(tree, listing, pack, path, conversions)
         self._note_assumed(listing)
@@ -90,20 +101,18 @@ class WorkTree:
         `ls-files` follows such a link and calls the files unchanged.
         """
         self.edits.remove.update(path for path in listing.gone if not _is_own(path))
-        visible = listing.entries.keys() - listing.kept.keys()
-        folders: set[bytes] = set()
-        for path in (*visible, *listing.untracked, *forced):
-            for folder in ancestors(path.rstrip(b"/")):
-                if folder in folders:
-                    break  # and so are all above it
-                folders.add(folder)
+        others = (path.rstrip(b"/") for path in (*listing.untracked, *forced))
+        folders = listing.folders | {path.rpartition(b"/")[0] for path in others}
+        folders.update(*[ancestors(folder) for folder in folders])
         lost = set()
         for folder in sorted(folders):
             if tree.folder(folder) is None:
                 lost.add(folder)
             elif folder and tree.status(folder + b"/.git") is not None:
                 self.notes.append(SourceNote("source/nested-repository", folder))
-        self.edits.remove.update(p for p in visible if p.rpartition(b"/")[0] in lost)
+        if lost:
+            visible = listing.entries.keys() - listing.kept.keys()
+            self.edits.remove.update(p for p in visible if p.rpartition(b"/")[0] in lost)
 
     def _wanted(
         self, tree: FolderTree, listing: Listing, force_include: Sequence[bytes]
@@ -118,7 +127,7 @@ class WorkTree:
                 wanted.add(path)
         for path in sorted(wanted - listing.entries.keys()):
             status = tree.status(path)
-            if status and is_placeholder(self.repository.top or b"", path, status, mounts):
+            if status and is_placeholder(self._top, path, status, mounts):
                 wanted.discard(path)
                 self.notes.append(SourceNote("placeholder", path))
         for path in sorted(wanted):
@@ -134,7 +143,7 @@ class WorkTree:
         """Ask git which conversions apply, from a private copy of the attribute files alone."""
         names = {(d + b"/" if d else b"") + b".gitattributes" for p in wanted for d in ancestors(p)}
         present = [name for name in sorted(names) if self._copy_private(tree, name)]
-        staged = {p for p in listing.entries if p.rpartition(b"/")[2] == b".gitattributes"}
+        staged = {p for p in listing.entries if p.endswith(b".gitattributes")}
         if staged & self.edits.remove:
             self.edits.flush()
         if not wanted or not (present or staged - self.edits.remove):
@@ -177,6 +186,8 @@ class WorkTree:
             return
         mode, facts = self._read_file(tree, pack, path, keep=path not in conv.hard)
         mode = self._believed_mode(mode, staged)
+        if staged is None:
+            self._refuse_too_much(facts)
         if _is_same_content(staged, mode, facts, self.repository.object_format):
             self._enter(path, mode, facts, staged)
         elif path in conv.external:
@@ -186,6 +197,13 @@ class WorkTree:
             self.edits.convert.append(path)
         else:
             self._enter(path, mode, facts, staged)
+
+    def _refuse_too_much(self, facts: BlobFacts) -> None:
+        """Raise MalformedError as soon as the new files cannot fit into a bundle: nothing is diffed."""
+        self._added += facts.in_patch
+        if self._added > self._limit:
+            got = f"new files that take at least {self._added} bytes"
+            raise MalformedError(Fault("archive/limit", got=got, expected=f"at most {self._limit}"))
 
     def _read_file(
         self, tree: FolderTree, pack: BlobPack, path: bytes, *, keep: bool

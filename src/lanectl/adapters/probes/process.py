@@ -6,8 +6,9 @@ import os
 import re
 import signal
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from lanectl.formats.credential import holds_secret
 from lanectl.model.display import display
@@ -24,8 +25,7 @@ _ELSEWHERE: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a program ended; `code` is None if it was stopped because it took too long."""
 
     code: int | None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from lanectl.adapters.git.process import find_program
 from lanectl.adapters.probes.process import Ended, run, shown
@@ -22,8 +23,7 @@ _TELLING: Final = re.compile(r"authorization|token|cookie", re.IGNORECASE)
 _NO_ANSWER: Final = re.compile(rb"Host key verification failed|dubious ownership")
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """A remote by its name and the address that a push goes to."""
 
     name: str
@@ -48,8 +48,7 @@ class Remote:
         return urlsplit(self.url).path if self.url.startswith("file://") else self.url
 
 
-@dataclass(frozen=True, slots=True)
-class UserGit:
+class UserGit(Struct, frozen=True):
     """The user's git in a clone: `variables` is the user's environment, `top` the clone."""
 
     top: str

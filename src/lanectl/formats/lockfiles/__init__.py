@@ -23,12 +23,13 @@ _READERS: tuple[tuple[re.Pattern[bytes], Reader], ...] = tuple(
     )
 )
 
-_SUFFIXES = (b".txt", b".lock", b".toml", b".json")
+HINTS = (b"requirements", b"lock", b"npm-shrinkwrap")
+"""One of these is in the path of every lockfile."""
 
 
 def reader_for(path: bytes) -> Reader | None:
     """Return the reader of the lockfile at this path of any depth, or None: it is no lockfile."""
-    if not path.endswith(_SUFFIXES):  # most paths of a tree end here
+    if not any(hint in path for hint in HINTS):
         return None
     tail = b"/".join(
         path.rsplit(b"/", 2)[-2:]

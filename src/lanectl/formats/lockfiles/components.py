@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lanectl.formats.lockfiles.fields import refuse
 from lanectl.model.sbom import DIGITS, Component
@@ -37,8 +38,7 @@ _ALGORITHMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a package comes from, as far as its purl says so.
 
     A registry needs no words, whichever mirror of it was asked. A repository or an address is
