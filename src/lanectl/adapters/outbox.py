@@ -7,11 +7,12 @@ renamed over what stood there, the signature last.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from typing import TYPE_CHECKING, Final
 
 from lanectl.adapters import files
-from lanectl.adapters.nofollow import FolderTree, ancestors, read_regular
+from lanectl.adapters.nofollow import FolderTree, ancestors, open_regular, read_regular
 from lanectl.errors import UnreadableError, UsageError
 from lanectl.formats.envelope import FILE_LIMIT
 from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX, STATEMENT_SUFFIX
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from lanectl.model.names import Slug
 
 FOLDER: Final = b".lanectl/outbox"
-_ARTIFACT_LIMIT: Final = 1 << 32
 
 
 class WorkTreeOutbox:
@@ -38,9 +38,8 @@ class WorkTreeOutbox:
             folder = tree.folder(_folder(slug))
             if folder is None:
                 return OutboxState()
-            artifact = _read(folder, ARTIFACT, _ARTIFACT_LIMIT)
             return OutboxState(
-                digest=Digest.of(artifact) if artifact is not None else None,
+                digest=_digest(folder, ARTIFACT),
                 statement=_read(folder, ARTIFACT + STATEMENT_SUFFIX, FILE_LIMIT),
                 signature=_read(folder, ARTIFACT + SIGNATURE_SUFFIX, FILE_LIMIT),
             )
@@ -143,6 +142,15 @@ def _read(folder: int, name: str, limit: int) -> bytes | None:
         return read_regular(name.encode(), limit=limit, dir_fd=folder)
     except (FileNotFoundError, UnreadableError):
         return None
+
+
+def _digest(folder: int, name: str) -> Digest | None:
+    try:
+        fd, _ = open_regular(name.encode(), dir_fd=folder)
+    except (FileNotFoundError, UnreadableError):
+        return None
+    with os.fdopen(fd, "rb") as file:
+        return Digest(hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _put(folder: int, name: str, data: bytes | memoryview) -> None:

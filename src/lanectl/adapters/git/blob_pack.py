@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 1 << 20
 _BLOB: Final = 3
-_FAST: Final = 1  # the pack is thrown away: speed before size
-_SLACK: Final = 4  # how much smaller git's own level may be, and more
+_STORED: Final = 0  # the pack is thrown away: speed before size
 _SNIFFED: Final = 8000  # where git looks for a NUL, which makes a file binary
 
 
@@ -33,12 +32,12 @@ class BlobFacts(Struct, frozen=True):
     sha256: str
     has_cr: bool
     in_patch: int
-    """Bytes, at least, that a patch needs to add it: a text stands there whole, the rest deflated."""
+    """Bytes, at least, that a patch needs to add it: a text stands there whole."""
 
 
 def hash_blob(source: BinaryIO, size: int, object_format: ObjectFormat) -> BlobFacts:
     """Return the facts of a blob without keeping it. Raises UnreadableError if its size changed."""
-    return _BlobReader(object_format, size).read(source, lambda _chunk: 0)
+    return _BlobReader(object_format, size).read(source, lambda _chunk: None)
 
 
 class BlobPack:
@@ -56,7 +55,7 @@ class BlobPack:
         """Append one blob of `size` bytes, once per id. Raises UnreadableError as `hash_blob`."""
         start = self._file.tell()
         self._file.write(_entry_header(size))
-        compressor = zlib.compressobj(_FAST)
+        compressor = zlib.compressobj(_STORED)
         reader = _BlobReader(self._format, size)
         facts = reader.read(source, lambda chunk: self._file.write(compressor.compress(chunk)))
         if facts.id in self._seen:
@@ -89,22 +88,22 @@ class _BlobReader:
         self._sha256 = hashlib.sha256()
         self._size = size
 
-    def read(self, source: BinaryIO, keep: Callable[[bytes], int]) -> BlobFacts:
-        done, deflated, is_text, has_cr = 0, 0, True, False
+    def read(self, source: BinaryIO, keep: Callable[[bytes], object]) -> BlobFacts:
+        done, is_text, has_cr = 0, True, False
         while chunk := source.read(_CHUNK):
             is_text = is_text and (done > 0 or b"\0" not in chunk[:_SNIFFED])
             done += len(chunk)
             self._id.update(chunk)
             self._sha256.update(chunk)
             has_cr = has_cr or b"\r" in chunk
-            deflated += keep(chunk)
+            keep(chunk)
         if done != self._size:
             raise UnreadableError("a file changed while it was read; nothing may write during pack")
         return BlobFacts(
             ObjectId(self._id.hexdigest()),
             self._sha256.hexdigest(),
             has_cr,
-            done if is_text else deflated // _SLACK,
+            done if is_text else 0,
         )
 
 

@@ -79,11 +79,11 @@ class Objects:
             git_dir=self.git_dir, most=limit,
         )  # fmt: skip
 
-    def pack(self, wanted: ObjectId, *without: ObjectId) -> Running:
-        """Begin to pack what one commit or tree has and the others have not."""
+    def pack(self, wanted: ObjectId, *without: ObjectId, compression: int = 0) -> Running:
+        """Begin to pack what one commit or tree has and the others have not; to be kept: compressed."""
         revisions = "".join(f"{name}\n" for name in (wanted, *(f"^{w}" for w in without)))
         return self.git.start(
-            "pack-objects", "--revs", "--stdout", "-q", "--window=0",
+            "pack-objects", "--revs", "--stdout", "-q", "--window=0", f"--compression={compression}",
             git_dir=self.git_dir, data=revisions.encode(),
         )  # fmt: skip
 

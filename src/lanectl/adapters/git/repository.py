@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _UNPACK_LIMIT: Final = 100
 """Objects up to which loose files are made; more go in as one pack."""
 
+_KEPT: Final = 6
+"""The level at which a pack that stays is compressed."""
+
 _SIGNING: Final = r"^(user\.signingkey|gpg\.(format|program|.*\.program))$"
 _SIGNING_ENVIRONMENT: Final = ("HOME", "GNUPGHOME", "GPG_TTY", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
 
@@ -79,11 +82,11 @@ class GitRepository:
         ref = f"refs/heads/{branch}"
         self._refuse_checked_out(ref)
         pack = self.objects.pack(new, old or since, since)
-        few = int.from_bytes(pack.start_of(12)[8:], "big") <= _UNPACK_LIMIT
-        receive = (
-            ("unpack-objects", "-q", "--strict") if few else ("index-pack", "--stdin", "--strict")
-        )
-        self._in_repository(*receive, data=pack)
+        if int.from_bytes(pack.start_of(12)[8:], "big") <= _UNPACK_LIMIT:
+            self._in_repository("unpack-objects", "-q", "--strict", data=pack)
+        else:
+            pack = self.objects.pack(new, old or since, since, compression=_KEPT)
+            self._in_repository("index-pack", "--stdin", "--strict", data=pack)
         try:
             self._in_repository(
                 "update-ref", "--no-deref", "--create-reflog", "-m", "lanectl apply",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _OBJECT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_STORED: Final = ("-c", "core.looseCompression=0")  # what is written is thrown away or packed
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -75,8 +76,16 @@ class GitTargetRepository(GitRepository):
         engine = f"git {self.git.version()}"
         reading.result()
         try:
-            run("apply", "--cached", "--whitespace=nowarn", "-", git_dir=git_dir, data=patch)
-            tree = ObjectId(run("write-tree", git_dir=git_dir).decode("ascii").strip())
+            run(
+                *_STORED,
+                "apply",
+                "--cached",
+                "--whitespace=nowarn",
+                "-",
+                git_dir=git_dir,
+                data=patch,
+            )
+            tree = ObjectId(run(*_STORED, "write-tree", git_dir=git_dir).decode("ascii").strip())
             again = self.objects.patch(base_tree, tree, limit=len(patch))
             files = self.objects.files(base_tree, tree)
             canonical = again.equals(patch)
