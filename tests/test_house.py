@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from lanectl.checks import RULES
+from lanectl.cli.app import _commands_for
+from lanectl.cli.lanes import NEEDS
 from lanectl.config import parse_operator, parse_rules
 from lanectl.formats import keyring
 from lanectl.model.lane import Act
@@ -54,6 +56,28 @@ def test_a_plain_verify_loads_no_renderer_and_no_writer(tmp_path: Path) -> None:
     loaded = imported_by("verify", str(tmp_path / "b"))
     assert "lanectl" in loaded
     assert not loaded & (HEAVY - {"cryptography"})
+
+
+def test_only_the_command_that_runs_is_loaded() -> None:
+    code = (
+        "import sys\nfrom lanectl.cli.app import run\nrun(['pack', '--help'])\n"
+        "print([m for m in sys.modules if m.startswith('lanectl.cli.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    loaded = done.stdout.splitlines()[-1]
+    assert "lanectl.cli.pack" in loaded
+    assert "lanectl.cli.apply" not in loaded
+
+
+@pytest.mark.parametrize(
+    ("words", "alone"),
+    [
+        (["pack"], True), (["--profile", "apply", "pack", "--help"], True), (["--profile=x", "pack"], True),
+        ([], False), (["--help", "pack"], False), (["pak"], False), (["--profile"], False), (["-h"], False),
+    ],
+)  # fmt: skip
+def test_which_command_is_called(words: list[str], alone: bool) -> None:
+    assert list(_commands_for(words)) == (["pack"] if alone else list(NEEDS))
 
 
 def reads_files(tree: ast.AST) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lanectl.adapters.git.child import GitError
+from lanectl.adapters.git.child import GitError, Running
 from lanectl.adapters.git.process import Git, find_program
 from lanectl.errors import UnreadableError
+from lanectl.model.report import MalformedError
 from lanectl.model.settings import Limits
 from tests.world import World, git, write
 
@@ -116,6 +118,56 @@ def test_a_slow_child_may_be_explained_or_waited_for(tmp_path: Path) -> None:
     assert slow.run(*words, data=b"all of it\n", when_slow=lambda: None) == b"all of it\ndone\n"
     assert child(tmp_path, "/bin/echo").run("quick", when_slow=explain) == b"quick\n"
     assert len(asked) == 1
+
+
+def test_children_run_at_once_and_what_is_left_is_ended(tmp_path: Path) -> None:
+    sleeper = child(tmp_path, "/bin/sh")
+    start = time.monotonic()
+    both = [sleeper.start("-c", f"sleep 1; echo {n}") for n in (1, 2)]
+    assert [running.result() for running in both] == [b"1\n", b"2\n"]
+    assert time.monotonic() - start < 1.9
+    left = sleeper.start("-c", f"echo $$ > {tmp_path}/pid; exec sleep 60")
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        time.sleep(0.01)
+    sleeper.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    with pytest.raises(ValueError, match="closed"):
+        left.result()
+
+
+def test_the_output_of_one_is_the_input_of_another(tmp_path: Path) -> None:
+    shell = child(tmp_path, "/bin/sh")
+    written = shell.start("-c", "printf 'PACK and more'")
+    assert written.start_of(4) == b"PACK"
+    assert shell.run("-c", "cat; cat", data=written) == b"PACK and more"
+    failing = shell.start("-c", "exit 3")
+    with pytest.raises(GitError) as caught:
+        shell.run("-c", "cat", data=failing)
+    assert caught.value.code == 3
+
+
+def test_an_output_is_compared_in_parts(tmp_path: Path) -> None:
+    def written(data: bytes) -> Running:
+        return child(tmp_path, "/bin/cat").start(data=data)
+
+    large = bytes(range(256)) * 8200  # more than two parts
+    assert written(large).equals(memoryview(large))
+    assert written(b"").equals(memoryview(b""))
+    for other in (large[:-1], large + b"x", large[:-1] + b"x", b""):
+        assert not written(large).equals(memoryview(other))
+
+
+def test_a_child_that_writes_too_much_is_ended(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    shell = child(tmp_path, "/bin/sh")
+    words = ["-c", "exec head -c 1000 /dev/zero"]
+    assert shell.run(*words, most=1000) == bytes(1000)
+    with pytest.raises(MalformedError) as caught:
+        shell.run(*words, most=999)
+    assert caught.value.fault.rule == "archive/limit"
+    assert not shell.start(*words, most=999).equals(memoryview(bytes(1000)))
+    assert resource.getrlimit(resource.RLIMIT_FSIZE) == before
 
 
 def test_an_old_git_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lanectl.adapters.git.objects import _may_be_gits_own
 from lanectl.errors import ConflictError, ExitCode
 from lanectl.model.names import ObjectId
 from lanectl.ports import Identity, NewCommit
@@ -200,3 +201,12 @@ def test_what_fsck_refuses_is_a_finding_and_not_a_failed_apply(world: World) -> 
         )
     assert replay.result_tree is None
     assert "gitmodulesUpdate" in replay.problem
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b".gitmodules", b"a/.gitattributes", b"GITMOD~1", b"\xe2\x80\x8c.gitmodules", b"x\\.gitmodules", b"a/.GITMODULES"],
+)  # fmt: skip
+def test_git_is_asked_about_what_it_may_take_for_its_own(path: bytes) -> None:
+    assert _may_be_gits_own(path)
+    assert not _may_be_gits_own(b".git-things/main.py")

@@ -5,7 +5,9 @@ Every attack that we know of is a committed bundle (tests/checks/test_broken_bun
 
 from __future__ import annotations
 
+import base64
 import gzip
+import random
 import subprocess
 import tarfile
 import tracemalloc
@@ -137,6 +139,17 @@ def test_reading_keeps_no_second_copy() -> None:
     now, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept.size <= now < kept.size + (1 << 20)
+
+
+def test_a_large_binary_patch_is_written_without_looking_for_repetition() -> None:
+    """Literals are deflated already: looking takes three times as long and gives nothing."""
+    noise = base64.b85encode(random.Random(1).randbytes(4 << 20))
+    for patch, same in ((noise, False), (b"+a line of text\n" * (400 << 10), True)):
+        written = archive.write({**SMALL, "changes.patch": patch})
+        assert archive.read(bytes(written.data)).members["changes.patch"] == patch
+        searched = _fast(gzip.decompress(written.data), 6)
+        assert (bytes(written.data) == searched) is same
+        assert len(written.data) <= len(searched) * 1.02
 
 
 # any bytes at all ---------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from lanectl.model.names import ObjectFormat, ObjectId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
 _CHUNK: Final = 1 << 20
 _BLOB: Final = 3
@@ -41,7 +42,7 @@ def hash_blob(source: BinaryIO, size: int, object_format: ObjectFormat) -> BlobF
 
 
 class BlobPack:
-    """A pack being written at `path`; `close` completes it or removes an empty one."""
+    """A pack being written at `path`; `complete` ends it or removes an empty one."""
 
     def __init__(self, path: bytes, object_format: ObjectFormat) -> None:
         self.path = path
@@ -50,6 +51,12 @@ class BlobPack:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(fd, "w+b")
         self._file.write(b"PACK" + (2).to_bytes(4, "big") + bytes(4))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._file.close()
 
     def add(self, source: BinaryIO, size: int) -> BlobFacts:
         """Append one blob of `size` bytes, once per id. Raises UnreadableError as `hash_blob`."""
@@ -66,7 +73,7 @@ class BlobPack:
             self._seen.add(facts.id)
         return facts
 
-    def close(self) -> bool:
+    def complete(self) -> bool:
         """Write count and checksum; return whether there is anything in the pack."""
         if self._seen:
             self._file.seek(8)

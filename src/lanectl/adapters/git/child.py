@@ -104,22 +104,24 @@ class Running:
 
     def _finish(self) -> None:
         """Wait for the end, judge it, and go to the start of the output: child and we share the place."""
-        code = self._process.returncode
-        if code is None:
-            err = self._wait(self._how.get("when_slow"))
-            code, ok = self._process.returncode, self._how.get("ok", (0,))
-            if code == -signal.SIGXFSZ:
-                most = self._how.get("most", 0)
-                expected = f"at most {most} bytes"
-                raise MalformedError(
-                    Fault("archive/limit", got="a larger patch", expected=expected)
-                )
-            complaint = (
-                err.strip() if code not in ok else _complaint(err, self._how.get("complain", True))
-            )
-            if complaint or code not in ok:
-                raise GitError(self._name, code, complaint.decode("utf-8", "replace"))
+        if self._process.returncode is None:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(self._stdout)
+                self._judge(self._wait(self._how.get("when_slow")))
+                stack.pop_all()
         self._stdout.seek(0)
+
+    def _judge(self, err: bytes) -> None:
+        code, ok = self._process.returncode, self._how.get("ok", (0,))
+        if code == -signal.SIGXFSZ:
+            most = self._how.get("most", 0)
+            expected = f"at most {most} bytes"
+            raise MalformedError(Fault("archive/limit", got="a larger patch", expected=expected))
+        complaint = (
+            err.strip() if code not in ok else _complaint(err, self._how.get("complain", True))
+        )
+        if complaint or code not in ok:
+            raise GitError(self._name, code, complaint.decode("utf-8", "replace"))
 
     def end(self) -> None:
         """End the child if it still runs, and let its output go."""

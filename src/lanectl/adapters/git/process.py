@@ -65,11 +65,11 @@ class Git:
             "GIT_WORK_TREE": how.get("work_tree"),
             **how.get("extra", {}),
         }
-        stdout = spool(self._home)
-        with (
-            spooled(how.get("data", b""), self._home) as stdin,
-            _child_limits(self.limits.git_memory, how.get("most")),
-        ):
+        with contextlib.ExitStack() as stack:
+            stdin = stack.enter_context(spooled(how.get("data", b""), self._home))
+            kept = stack.enter_context(contextlib.ExitStack())
+            stdout = kept.enter_context(spool(self._home))
+            stack.enter_context(_child_limits(self.limits.git_memory, how.get("most")))
             process = subprocess.Popen(
                 [self.program, *arguments],
                 env={key: value for key, value in wanted.items() if value is not None},
@@ -79,6 +79,7 @@ class Git:
                 stderr=subprocess.PIPE,
                 pass_fds=how.get("pass_fds", ()),
             )
+            kept.pop_all()
         running = Running(process, stdout, _command_name(arguments), how, self.limits.git_seconds)
         self._started.add(running)
         return running

@@ -85,6 +85,7 @@ class GitRepository:
         if int.from_bytes(pack.start_of(12)[8:], "big") <= _UNPACK_LIMIT:
             self._in_repository("unpack-objects", "-q", "--strict", data=pack)
         else:
+            pack.end()
             pack = self.objects.pack(new, old or since, since, compression=_KEPT)
             self._in_repository("index-pack", "--stdin", "--strict", data=pack)
         try:

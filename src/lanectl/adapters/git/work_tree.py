@@ -83,12 +83,13 @@ class WorkTree:
             self._mark_hidden_deletions(tree, listing, force_include)
             wanted = self._wanted(tree, listing, force_include)
             conversions = self._attributes(tree, listing, wanted)
-            pack = BlobPack(self.pack_path, self.repository.object_format)
-            for path in wanted:
-                self._take(tree, listing, pack, path, conversions)
+            with BlobPack(self.pack_path, self.repository.object_format) as pack:
+                for path in wanted:
+                    self._take(tree, listing, pack, path, conversions)
+                is_filled = pack.complete()
         self._note_assumed(listing)
-        if pack.close():
-            self.git.run("index-pack", pack.path, git_dir=self.own_dir)
+        if is_filled:
+            self.git.run("index-pack", self.pack_path, git_dir=self.own_dir)
         return self.edits.write_tree(self._private_dir())
 
     # What to look at -------------------------------------------------------------------------
