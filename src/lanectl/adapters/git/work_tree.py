@@ -86,10 +86,8 @@ class WorkTree:
             with BlobPack(self.pack_path, self.repository.object_format) as pack:
                 for path in wanted:
                     self._take(tree, listing, pack, path, conversions)
-                is_filled = pack.complete()
+                pack.complete()
         self._note_assumed(listing)
-        if is_filled:
-            self.git.run("index-pack", self.pack_path, git_dir=self.own_dir)
         return self.edits.write_tree(self._private_dir())
 
     # What to look at -------------------------------------------------------------------------
