@@ -158,6 +158,18 @@ def test_an_output_is_compared_in_parts(tmp_path: Path) -> None:
         assert not written(large).equals(memoryview(other))
 
 
+def test_where_memory_files_are_forbidden_a_temporary_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_name: str) -> int:
+        raise PermissionError("seccomp")
+
+    monkeypatch.setattr(os, "memfd_create", forbidden)
+    before = set(tmp_path.rglob("*"))
+    assert child(tmp_path, "/bin/cat").run(data=b"all of it") == b"all of it"
+    assert set(tmp_path.rglob("*")) == before
+
+
 def test_a_child_that_writes_too_much_is_ended(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     shell = child(tmp_path, "/bin/sh")

@@ -92,6 +92,7 @@ def load(name: str) -> Made:
 # the assets ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.e2e
 def test_the_committed_bundles_are_current(tmp_path: Path) -> None:
     assert make_bundles.check(make_bundles.FOLDER) == []
     make_bundles.write(tmp_path)

@@ -33,6 +33,7 @@ def test_new_text_over_the_limit_is_refused_before_anything_is_diffed(
     assert not (world.builder / ".lanectl/outbox").exists()
 
 
+@pytest.mark.e2e
 def test_a_patch_over_the_limit_is_given_up(world: World) -> None:
     write(world.builder / "noise", random.Random(1).randbytes(DEFAULT_LIMIT))
     refused = lanectl("pack", "--slug", "x", "--repo", world.builder)

@@ -81,6 +81,7 @@ def test_another_enforcer_makes_the_very_same_commit(story: ForgeWorld) -> None:
     assert story.apply(bundle).json["commit"] == first
 
 
+@pytest.mark.e2e
 def test_a_superseding_bundle_updates_its_pull_request(story: ForgeWorld) -> None:
     number = story.publish(story.packed())
     write(story.builder / "new.txt", b"better\n")
@@ -240,6 +241,7 @@ def test_a_dry_run_sends_nothing(story: ForgeWorld) -> None:
     assert git(story.hub, "for-each-ref") == refs
 
 
+@pytest.mark.e2e
 def test_the_same_change_under_another_slug_is_the_same_pull_request(story: ForgeWorld) -> None:
     first = story.apply(story.packed("one"))
     other = story.pack("two")
@@ -310,6 +312,7 @@ def test_what_is_no_token_is_never_sent(world: World, token: str) -> None:
     )
 
 
+@pytest.mark.e2e
 def test_a_foreign_commit_on_top_is_not_taken_for_a_later_bundle(story: ForgeWorld) -> None:
     bundle = story.packed()
     story.publish(bundle)

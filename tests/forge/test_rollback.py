@@ -73,6 +73,7 @@ def test_a_rollback_that_is_more_than_the_revert_is_caught(
     assert {r.partition("/")[0] for r in judged.rules} == {"pull-request"}
 
 
+@pytest.mark.e2e
 def test_by_digest_by_commit_and_by_nothing(story: ForgeWorld) -> None:
     merged(story)
     marker = git(story.hub, "rev-parse", "feature/fix-login")
@@ -128,6 +129,7 @@ def test_in_a_local_clone_without_a_forge(story: ForgeWorld) -> None:
     assert rollback(story, "fix-login", "--draft").code == 2
 
 
+@pytest.mark.e2e
 def test_another_enforcer_knows_of_the_sql_and_of_a_changed_revert(story: ForgeWorld) -> None:
     write(story.builder / "supabase/migrations/1_a.sql", b"create table a (i int);\n")
     write(story.builder / "supabase/rollbacks/1_a.sql", b"drop table a;\n")

@@ -265,6 +265,7 @@ def test_reading_a_block_never_raises(text: str, inner: str) -> None:
     read_block(f'<!-- lanectl:handoff {{"schema":"{SCHEMA}","x":{json.dumps(inner)}}} -->')
 
 
+@pytest.mark.e2e
 def test_everything_at_once_stays_below_the_limits() -> None:
     huge = "\U000e0041" * 65_536 + "`" * 5000
     files = tuple(added(b"%d" % n + b"\xe2\x80\xae" * 1300, "120000", b"t") for n in range(300))

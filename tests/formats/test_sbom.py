@@ -209,6 +209,7 @@ def test_any_names_and_versions_give_a_valid_document(names: dict[str, tuple[str
     assert sbom.check_document(built.document) == built.components
 
 
+@pytest.mark.e2e
 def test_ten_thousand_components() -> None:
     names = [f"@scope/package-{n}" if n % 3 else f"package-{n}" for n in range(10_000)]
     packages = {

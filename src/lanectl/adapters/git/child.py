@@ -156,7 +156,8 @@ def spool(folder: str) -> BinaryIO:
     What a child reads and writes lies there once, and nobody is woken for every part of it.
     """
     if hasattr(os, "memfd_create"):
-        return open(os.memfd_create("lanectl"), "w+b", buffering=0)
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            return open(os.memfd_create("lanectl"), "w+b", buffering=0)
     import tempfile
 
     return tempfile.TemporaryFile(dir=folder, buffering=0)
