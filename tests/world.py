@@ -18,15 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from lanectl.cli.app import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import pytest
-
 GIT = "/usr/bin/git"
 START = 1_700_000_000
+
+needs_ascii_path = pytest.mark.skipif(
+    not sys.executable.isascii(),
+    reason="Python itself does not start in an ASCII locale where its own path is not ASCII",
+)
 
 
 def scrubbed() -> Iterable[str]:

@@ -17,7 +17,7 @@ from lanectl.adapters.git.process import Git, find_program
 from lanectl.errors import UnreadableError
 from lanectl.model.report import MalformedError
 from lanectl.model.settings import Limits
-from tests.world import World, git, write
+from tests.world import World, git, needs_ascii_path, write
 
 
 def child(tmp_path: Path, program: str = "/usr/bin/git", **limits: int) -> Git:
@@ -43,6 +43,7 @@ def test_a_child_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     assert "longer than 1 seconds" in caught.value.why
 
 
+@needs_ascii_path
 def test_a_child_has_a_memory_limit_and_we_do_not(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     greedy = child(tmp_path, sys.executable, git_memory=256 << 20)

@@ -205,8 +205,8 @@ def test_what_fsck_refuses_is_a_finding_and_not_a_failed_apply(world: World) -> 
 
 @pytest.mark.parametrize(
     "path",
-    [b".gitmodules", b"a/.gitattributes", b"GITMOD~1", b"\xe2\x80\x8c.gitmodules", b"x\\.gitmodules", b"a/.GITMODULES"],
+    [b".gitmodules", b"a/.gitattributes", b"GITMOD~1", b"\xe2\x80\x8c.gitmodules", b"x\\.gitmodules", b"a/.GITMODULES", b"a/.gitattributes/x"],
 )  # fmt: skip
 def test_git_is_asked_about_what_it_may_take_for_its_own(path: bytes) -> None:
     assert _may_be_gits_own(path)
-    assert not _may_be_gits_own(b".git-things/main.py")
+    assert not _may_be_gits_own(b".github/git/.env")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanectl.errors import ExitCode
-from tests.world import World, git, lanectl, lanectl_process, snapshot, write
+from tests.world import World, git, lanectl, lanectl_process, needs_ascii_path, snapshot, write
 
 
 def test_wrong_usage_is_typers_own(tmp_path: Path) -> None:
@@ -459,17 +459,20 @@ def test_the_same_change_under_another_slug_is_the_same_handoff(world: World) ->
 
 @pytest.mark.parametrize("shell", [">&-", "2>&-", ">/dev/full", "| true"])
 def test_odd_streams_are_no_bug(world: World, shell: str) -> None:
+    import shlex
     import subprocess
     import sys
 
     bundle = world.packed()
-    command = f"exec {sys.executable} -m lanectl verify {bundle} --repo {world.enforcer} {shell}"
+    words = [sys.executable, "-m", "lanectl", "verify", bundle, "--repo", world.enforcer]
+    command = f"exec {shlex.join(map(str, words))} {shell}"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode in {0, 3}
     assert "bug" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
+@needs_ascii_path
 def test_an_ascii_terminal_is_enough(world: World) -> None:
     bundle = world.packed()
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -8,7 +8,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from tests.world import World, git, write
+from tests.world import World, git, needs_ascii_path, write
 
 HOSTILE = """\
 [diff]
@@ -62,6 +62,7 @@ def pack(clone: Path, home: Path, umask: int, **extra: str) -> bytes:
     return (clone / ".lanectl/outbox/x/artifact.tar.gz").read_bytes()
 
 
+@needs_ascii_path
 def test_path_user_locale_umask_time_zone_and_hash_seed_do_not_matter(world: World) -> None:
     write(world.person / ".gitattributes", b"*.py diff=python\n")
     world.commit("attributes")

@@ -224,6 +224,10 @@ def _records_with(out: bytes, hints: Sequence[bytes]) -> list[bytes]:
 
 
 def _may_be_gits_own(path: bytes) -> bool:
-    """Whether some file system may take a path for `.gitmodules`, `.gitattributes` and the like."""
-    name = path.rpartition(b"/")[2]
-    return name[:1] == b"." or b"~" in name or b"\\" in name or not name.isascii()
+    """Whether a file system may take a file or folder of a path for `.gitmodules` and the like."""
+    if b"~" in path or b"\\" in path or not path.isascii():
+        return True
+    return any(
+        part.startswith((b".git", b".mailmap")) and part != b".github"
+        for part in path.lower().split(b"/")
+    )
