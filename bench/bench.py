@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 GIT = "/usr/bin/git"
@@ -182,7 +182,7 @@ class Rig:
         )
 
 
-def peak(command: list[str], cwd: Path, env: dict[str, str]) -> float:
+def peak(command: list[str], cwd: Path, env: Mapping[str, str]) -> float:
     """Return the most memory (VmHWM, MiB) that a process itself had, its children apart."""
     process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL)
     most = 0

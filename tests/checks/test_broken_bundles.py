@@ -21,9 +21,9 @@ from lanectl.errors import UntrustedError
 from lanectl.flows.apply import ApplyState, apply
 from lanectl.flows.inspect import inspect
 from lanectl.flows.verify import Submission, verify
-from lanectl.formats.archive import DEFAULT_LIMIT
 from lanectl.model.evidence import Trust
 from lanectl.model.report import Outcome, RejectedError, StepState
+from lanectl.model.settings import INFLATED
 from tests.assets import make_bundles
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Made, Plan, make
@@ -174,7 +174,7 @@ def test_without_trust_nothing_crashes_and_nothing_is_accepted(family: str) -> N
         assert report.outcome is not Outcome.ACCEPTED, name
         assert report.signer is None, name
         with contextlib.suppress(RejectedError):
-            inspect(submission, limit=DEFAULT_LIMIT)
+            inspect(submission, limit=INFLATED)
 
 
 @pytest.mark.parametrize("name", ["gzip/bomb", "gzip/bomb-in-a-member"])

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
+from bench.bench import LANECTL, peak
 from lanectl.adapters.git.objects import Objects
-from lanectl.formats.archive import DEFAULT_LIMIT
+from lanectl.model.settings import INFLATED
 from tests.world import World, lanectl, write
-
-LANECTL = str(Path(sys.executable).parent / "lanectl")
 
 
 def test_new_text_over_the_limit_is_refused_before_anything_is_diffed(
@@ -25,8 +20,8 @@ def test_new_text_over_the_limit_is_refused_before_anything_is_diffed(
         raise AssertionError("it was diffed")
 
     monkeypatch.setattr(Objects, "patch", diff)
-    write(world.builder / "one.txt", b"a line of text\n" * (DEFAULT_LIMIT // 30))
-    write(world.builder / "two.txt", b"another of them\n" * (DEFAULT_LIMIT // 30))
+    write(world.builder / "one.txt", b"a line of text\n" * (INFLATED // 30))
+    write(world.builder / "two.txt", b"another of them\n" * (INFLATED // 30))
     refused = lanectl("pack", "--slug", "x", "--repo", world.builder)
     assert refused.code == 1
     assert "archive/limit" in refused.err
@@ -35,25 +30,10 @@ def test_new_text_over_the_limit_is_refused_before_anything_is_diffed(
 
 @pytest.mark.e2e
 def test_a_patch_over_the_limit_is_given_up(world: World) -> None:
-    write(world.builder / "noise", random.Random(1).randbytes(DEFAULT_LIMIT))
+    write(world.builder / "noise", random.Random(1).randbytes(INFLATED))
     refused = lanectl("pack", "--slug", "x", "--repo", world.builder)
     assert (refused.code, "archive/limit" in refused.err) == (1, True)
     assert "Traceback" not in refused.err
-
-
-def peak(words: list[str], cwd: Path) -> float:
-    """Return the most memory (VmHWM, MiB) that the process itself had."""
-    process = subprocess.Popen([LANECTL, *words], cwd=cwd, stdout=subprocess.DEVNULL)
-    most = 0
-    while process.poll() is None:
-        try:
-            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-        except OSError:
-            break
-        most = max([most, *(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))])
-        time.sleep(0.002)
-    assert process.wait() == 0
-    return most / 1024
 
 
 @pytest.mark.e2e
@@ -65,7 +45,6 @@ def test_no_bundle_up_to_the_limit_takes_128_mib(world: World, kind: str) -> Non
     write(world.builder / "big", text if kind == "text" else random.Random(1).randbytes(size))
     bundle = world.builder / ".lanectl/outbox/x/artifact.tar.gz"
     for _ in range(2):  # the second time beside the first one's bundle
-        assert peak(["pack", "--slug", "x"], world.builder) < 128
-    assert peak(["inspect", str(bundle)], world.enforcer) < 128
-    assert peak(["verify", str(bundle)], world.enforcer) < 128
-    assert peak(["apply", str(bundle)], world.enforcer) < 128
+        assert peak([*LANECTL, "pack", "--slug", "x"], world.builder, os.environ) < 128
+    for command in ("inspect", "verify", "apply"):
+        assert peak([*LANECTL, command, str(bundle)], world.enforcer, os.environ) < 128

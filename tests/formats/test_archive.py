@@ -22,6 +22,7 @@ from lanectl.formats import archive
 from lanectl.model.bundle import MEMBERS, REQUIRED
 from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError
+from lanectl.model.settings import INFLATED
 from tests.assets.bundles.workshop import archive as other_writer
 
 FUZZ = settings(max_examples=100, deadline=None)
@@ -33,7 +34,7 @@ BUNDLES = st.fixed_dictionaries(
 )
 
 
-def refusal(data: bytes, limit: int = archive.DEFAULT_LIMIT) -> str:
+def refusal(data: bytes, limit: int = INFLATED) -> str:
     with pytest.raises(MalformedError) as caught:
         archive.read(data, limit=limit)
     return caught.value.fault.rule

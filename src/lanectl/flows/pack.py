@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from lanectl import checks
 from lanectl.checks.handoff import VALIDITY
@@ -50,7 +49,6 @@ class PackRequest(Struct, frozen=True):
     repository: str | None = None
     supersedes: str | None = None
     commit: bool = False
-    limit: int = archive.DEFAULT_LIMIT
 
 
 class Packed(Struct, frozen=True):
@@ -81,7 +79,7 @@ def pack(
     for words that cannot be.
     """
     slug = words.find_slug(repository, request.slug)
-    change = _read(repository, replace(request.change, limit=request.limit))
+    change = _read(repository, request.change)
     rules, policy = _rules(repository, change)
     wanted, rollbacks = _rollbacks(repository, change, rules, request)
     findings = checks.judge_change(change, rules, wanted, rollbacks)
@@ -98,7 +96,7 @@ def pack(
     subjects = {name: Digest.of(content) for name, content in members.items()}
     completeness = {"parameters": True, "environment": False, "materials": document.complete}
     members[names.ATTESTATION] = statement.write(subjects, handoff, None, completeness)
-    artifact, inner = _write(members, request.limit)
+    artifact, inner = _write(members, request.change.limit)
     digest = artifact.bundle.digest
     circumstances = _circumstances(outbox.previous(slug), digest, policy, system, request)
     draft = outer_statement(artifact.bundle, inner, circumstances)

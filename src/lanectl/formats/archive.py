@@ -18,15 +18,10 @@ from msgspec import Struct
 from lanectl.model.bundle import MEMBERS, PATCH, REQUIRED, Bundle
 from lanectl.model.names import Digest
 from lanectl.model.report import Fault, MalformedError
+from lanectl.model.settings import INFLATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-DEFAULT_LIMIT: Final = 40 << 20
-"""Bytes of the uncompressed tar that a reader accepts unless the operator says otherwise.
-
-Up to it lanectl's own process stays below 128 MiB (docs/benchmarks.md).
-"""
 
 _BLOCK: Final = 512
 _RECORD: Final = 20 * _BLOCK
@@ -47,7 +42,7 @@ class Archive(Struct, frozen=True):
     bundle: Bundle
 
 
-def write(members: Mapping[str, bytes], *, limit: int = DEFAULT_LIMIT) -> Archive:
+def write(members: Mapping[str, bytes], *, limit: int = INFLATED) -> Archive:
     """Return the canonical archive of these members.
 
     Raises ValueError for an unknown member or one of 8 GiB and more, MalformedError
@@ -73,7 +68,7 @@ def write(members: Mapping[str, bytes], *, limit: int = DEFAULT_LIMIT) -> Archiv
     return Archive(data.view, bundle)
 
 
-def read(data: bytes, *, limit: int = DEFAULT_LIMIT) -> Bundle:
+def read(data: bytes, *, limit: int = INFLATED) -> Bundle:
     """Return the bundle in these bytes, inflating at most `limit` bytes.
 
     Raises MalformedError with an `archive/…` rule: not one plain gzip stream, over the limit, an

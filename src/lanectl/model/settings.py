@@ -20,10 +20,17 @@ class Rules(Struct, frozen=True):
     """Whether every pull request must be a handoff."""
 
 
+INFLATED = 40 << 20
+"""Bytes that a bundle may inflate to unless the operator says otherwise.
+
+Up to it lanectl's own process stays below 128 MiB (docs/benchmarks.md).
+"""
+
+
 class Limits(Struct, frozen=True):
     """What verification may use up: bytes inflated, seconds and bytes of memory per git child."""
 
-    inflated: int = 40 << 20
+    inflated: int = INFLATED
     git_seconds: int = 120
     git_memory: int = 1 << 30
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from lanectl.model.settings import INFLATED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
@@ -26,7 +28,7 @@ class ChangeRequest(Struct, frozen=True):
     base: str | None = None
     branch: str | None = None
     force_include: Sequence[bytes] = ()
-    limit: int = 40 << 20
+    limit: int = INFLATED
 
 
 class ObjectReader(Protocol):

@@ -61,7 +61,6 @@ class GitBuilderRepository(GitRepository):
             result_tree = self._tree(head)
         else:
             self.meanwhile()
-            self.git.version()
             result_tree = reader.read(request.force_include, request.limit)
             self.objects.list_ahead(result_tree)
             notes = tuple(sorted(set(reader.notes), key=lambda n: (n.rule, n.path)))

@@ -42,8 +42,9 @@ class How(TypedDict, total=False):
 
     `data` is the standard input: bytes, or another command's output. `extra` adds to the
     environment, None takes away. `ok`: exit codes that are no failure. `complain`: anything on
-    standard error, or a line of it that matches, is a failure too. `when_slow` is called once if the child takes long, and may raise why. `pass_fds` are
-    descriptors to inherit. `most`: bytes that it may write; with more it raises MalformedError.
+    standard error, or a line of it that matches, is a failure too. `when_slow` is called once if
+    the child takes long, and may raise why. `pass_fds` are descriptors to inherit. `most`: bytes
+    that it may write; with more its result raises MalformedError.
     """
 
     git_dir: bytes | None

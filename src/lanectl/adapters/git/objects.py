@@ -96,6 +96,8 @@ class Objects:
         With `files`, the difference, the tree is one that git itself wrote from an index: then only
         files that git reads for itself can be refused, and only with one of them is it asked.
         """
+        if base_tree == result_tree:
+            return ""
         if files is not None and not any(_may_be_gits_own(file.path) for file in files):
             return ""
         pack = self.pack(result_tree, base_tree)
