@@ -42,7 +42,7 @@ class ObjectFormat(enum.StrEnum):
         return ObjectId(hashlib.new(self.value, b"blob 0\0").hexdigest())
 
 
-class _Name(str):
+class Name(str):
     """A `str` that matched its pattern when it was made."""
 
     __slots__ = ()
@@ -50,12 +50,13 @@ class _Name(str):
     expected: str
 
     def __new__(cls, text: str) -> Self:
+        """Return the name. Raises ValueError for a text that is none."""
         if not cls.pattern.fullmatch(text):
             raise ValueError(f"not {cls.expected}: {text[:80]!r}")
         return super().__new__(cls, text)
 
 
-class Slug(_Name):
+class Slug(Name):
     """The name of a handoff."""
 
     __slots__ = ()
@@ -63,7 +64,7 @@ class Slug(_Name):
     expected = "a slug ([a-z0-9][a-z0-9-]{0,62})"
 
 
-class Digest(_Name):
+class Digest(Name):
     """A SHA-256 in 64 lower-case hex digits."""
 
     __slots__ = ()
@@ -76,7 +77,7 @@ class Digest(_Name):
         return cls(hashlib.sha256(data).hexdigest())
 
 
-class ObjectId(_Name):
+class ObjectId(Name):
     """The full id of a git object, 40 or 64 lower-case hex digits."""
 
     __slots__ = ()
@@ -96,7 +97,7 @@ class ObjectId(_Name):
         return not self.strip("0")
 
 
-class RepositoryId(_Name):
+class RepositoryId(Name):
     """`host/owner/name`, lower-case host, no user info, no scheme, no `.git`."""
 
     __slots__ = ()
