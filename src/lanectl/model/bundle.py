@@ -18,6 +18,7 @@ ARTIFACT = "artifact.tar.gz"
 TAR = "artifact.tar"
 SIGNATURE_SUFFIX = ".sigstore.json"
 STATEMENT_SUFFIX = ".intoto.json"
+ADMISSION_SUFFIX = ".admission.sigstore.json"
 
 MERGE_BASE = "merge-base.sha"
 PATCH = "changes.patch"
