@@ -11,8 +11,17 @@ from typing import Any
 
 from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.address import Address
+from lanectl.model.ledger import LedgerId
 from lanectl.model.names import ObjectId, RepositoryId
-from lanectl.model.settings import DEFAULT_MIGRATIONS, RULES_PATH, Limits, Operator, Rules
+from lanectl.model.settings import (
+    DEFAULT_MIGRATIONS,
+    RULES_PATH,
+    Backend,
+    LedgerPin,
+    Limits,
+    Operator,
+    Rules,
+)
 
 
 def parse_rules(data: bytes) -> Rules:
@@ -54,11 +63,12 @@ def parse_operator(data: bytes, path: str) -> Operator:
     forge = table.section("forge")
     api = forge.text("api", "").rstrip("/")
     forge.end()
+    ledger = _ledger(table.section("ledger"), path)
     table.end()
     if not ref.startswith("refs/"):
         raise _bad(path, "target.ref", "is not a full ref name such as refs/remotes/origin/main")
     try:
-        operator = Operator(url, branch, ref, ObjectId(pinned), settings, api)
+        operator = Operator(url, branch, ref, ObjectId(pinned), settings, api, ledger)
         RepositoryId(operator.repository)
         Address.parse(url)
     except ValueError as error:
@@ -66,6 +76,43 @@ def parse_operator(data: bytes, path: str) -> Operator:
     if api and not _is_safe(api):
         raise _bad(path, "forge.api", "must be https, or http on this machine")
     return operator
+
+
+_PLACES = {
+    Backend.SQLITE: {"path", "encrypted"},
+    Backend.POSTGRES: {"dsn"},
+    Backend.SUPABASE: {"url"},
+}
+
+
+def _ledger(section: _Table, path: str) -> LedgerPin:
+    """Return the pinned ledger. What belongs to another back end, or is missing, is refused."""
+    name = section.text("backend", Backend.SQLITE.value)
+    if name not in {b.value for b in Backend}:
+        raise _bad(path, "ledger.backend", "must be sqlite, postgres or supabase")
+    backend, identifier = Backend(name), section.text("id", "")
+    given = {key for key in section.values if key in set().union(*_PLACES.values())}
+    if foreign := given - _PLACES[backend]:
+        raise _bad(path, f"ledger.{min(foreign)}", f"does not belong to {backend}")
+    if backend is not Backend.SQLITE:
+        for key in sorted({"id"} - ({"id"} if identifier else set()) | _PLACES[backend] - given):
+            raise _bad(
+                path, f"ledger.{key}", "missing; `lanectl ledger migrate` prints the section"
+            )
+    try:
+        known = LedgerId(identifier) if identifier else None
+    except ValueError as error:
+        raise _bad(path, "ledger.id", str(error)) from error
+    pin = LedgerPin(
+        backend, known, path=section.text("path", ""), dsn=section.text("dsn", ""),
+        url=section.text("url", "").rstrip("/"), encrypted=section.flag("encrypted", default=False),
+    )  # fmt: skip
+    section.end()
+    if pin.path and not pin.path.startswith("/"):
+        raise _bad(path, "ledger.path", "must be absolute")
+    if pin.url and not _is_safe(pin.url):
+        raise _bad(path, "ledger.url", "must be https, or http on this machine")
+    return pin
 
 
 def render_rules(repository: RepositoryId) -> str:

@@ -81,6 +81,12 @@ class UntrustedError(LaneError):
     """There is no trust to judge by: no operator file, no keyring at the target's tip."""
 
 
+class HeldError(LaneError):
+    """Nothing is wrong with the handoff, but somebody must allow it to go on."""
+
+    exit_code = ExitCode.HELD
+
+
 class ConflictError(LaneError):
     """The repository holds something that this handoff must not replace."""
 

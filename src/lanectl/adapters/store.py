@@ -1,31 +1,26 @@
 """The Enforcer's own folders: the operator file, and the state of one repository.
 
-State: `$XDG_STATE_HOME/lanectl/<repository id, percent-encoded>/` with `tip`, `applied/`,
-`bundles/<sha256>/`, `conflicts/` and `journal/`; all but the journals written by rename.
+State: `$XDG_STATE_HOME/lanectl/<repository id, percent-encoded>/` with `tip`, `bundles/<sha256>/`,
+`conflicts/`, and beside them what the ledger keeps there (adapters/ledger/, adapters/spool.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from lanectl.adapters import files
-from lanectl.adapters.journal import open_journal
 from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
 from lanectl.model.display import display
-from lanectl.model.names import Digest, ObjectId
-from lanectl.ports import AppliedRecord
+from lanectl.model.names import ObjectId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lanectl.adapters.journal import FileJournal
-    from lanectl.model.names import RepositoryId
+    from lanectl.model.names import Digest, RepositoryId
 
 SYSTEM_OPERATOR_FILE: Final = "/etc/lanectl/enforcer.toml"
 _LIMIT: Final = 1 << 20
@@ -88,29 +83,6 @@ class FolderStore:
         )
         return (artifact, signature) if artifact is not None and signature is not None else None
 
-    def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:
-        """Return what this handoff became, if it was applied."""
-        path = str(self.folder / _key(base, result_tree))
-        data = files.read_optional(path, limit=_LIMIT)
-        if data is None:
-            return None
-        try:
-            value = json.loads(data)
-            return AppliedRecord(
-                Digest(value["bundle"]), ObjectId(value["commit"]), str(value["branch"])
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise _damaged(path) from error
-
-    def record_applied(self, base: ObjectId, result_tree: ObjectId, record: AppliedRecord) -> None:
-        """Remember that a handoff was consumed."""
-        value = {"bundle": record.bundle, "commit": record.commit, "branch": record.branch}
-        self._write(_key(base, result_tree), json.dumps(value, sort_keys=True).encode() + b"\n")
-
-    def journal(self, digest: Digest) -> contextlib.AbstractContextManager[FileJournal]:
-        """Return the journal of a bundle's steps, to be held while acting."""
-        return open_journal(self.folder / "journal" / f"{digest}.jsonl")
-
     def put_packet(self, digest: Digest, packet: bytes) -> str:
         """Write what the Builder needs after a conflict; return its path."""
         name = f"conflicts/{digest}.json"
@@ -128,11 +100,6 @@ def _damaged(path: str) -> UnreadableError:
         why="it is lanectl's own state and is written whole or not at all",
         remedies=(Remedy("Restore it from a backup, or remove it if you know what it held."),),
     )
-
-
-def _key(base: ObjectId, result_tree: ObjectId) -> str:
-    """Return the file of a handoff's single-use key; the folder stands for the repository."""
-    return f"applied/{hashlib.sha256(f'{base} {result_tree}'.encode()).hexdigest()}.json"
 
 
 def _folder(environment: Mapping[str, str], variable: str, default: str) -> Path:

@@ -11,22 +11,19 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from lanectl.errors import ConflictError, Remedy, UntrustedError
-from lanectl.flows.trust import REGISTER
+from lanectl.errors import ConflictError, Remedy
 from lanectl.formats import conflict
 from lanectl.model.display import display, display_path
 from lanectl.model.handoff import APPLIED, commit_message, feature_branch, parse_message
-from lanectl.model.trust import Key, Role
-from lanectl.ports import AppliedRecord, Identity, NewCommit
+from lanectl.ports import Identity, NewCommit
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from lanectl.flows.verify import Submission
     from lanectl.model.evidence import CommitFacts, Trust
     from lanectl.model.names import Digest, ObjectId
     from lanectl.model.report import VerifiedBundle
-    from lanectl.ports import ApplyingRepository, EnforcerStore, System
+    from lanectl.model.trust import Key
+    from lanectl.ports import ApplyingRepository, EnforcerStore
 
 
 class ApplyState(enum.StrEnum):
@@ -62,38 +59,31 @@ def apply(
     trust: Trust,
     repository: ApplyingRepository,
     store: EnforcerStore,
-    system: System,
+    enforcer: Key,
     remote_head: ObjectId | None = None,
     sign: bool = False,
     dry_run: bool = False,
 ) -> Applied:
-    """Put a verified bundle on its feature branch, once.
+    """Put a verified bundle on its feature branch; whether it may be, the ledger has said.
 
-    `remote_head` is where the remote has that branch. Raises ConflictError if the branch is
-    something else or the change no longer merges, UntrustedError without an Enforcer key in the
-    keyring. After any error the repository is as before.
+    `remote_head` is where the remote has that branch, `enforcer` the key that names the committer.
+    Raises ConflictError if the branch is something else or the change no longer merges. After any
+    error the repository is as before.
     """
     handoff, digest = verified.statement.handoff, verified.bundle.digest
     branch = feature_branch(handoff.slug)
-    former = store.applied(handoff.base, handoff.result_tree)
-    if former is not None:
-        return Applied(ApplyState.FOUND, former.branch, former.bundle, former.commit)
     found, place = _look(verified, repository, branch, remote_head)
     if found is not None:
         if place.head is not None and place.head != place.local:
             repository.publish(branch, place.head, place.local, handoff.base)
-        store.record_applied(
-            handoff.base, handoff.result_tree, AppliedRecord(digest, found, branch)
-        )
+        store.keep(digest, submission.artifact, submission.signature or b"")
         return Applied(ApplyState.FOUND, branch, digest, found)
-    enforcer = enforcer_key(trust, system.now())
     commit = repository.commit(_commit(verified, place, enforcer, sign=sign and not dry_run))
     refuse_conflict(verified, commit, trust=trust, repository=repository, store=store)
     if dry_run:
         return Applied(ApplyState.PLANNED, branch, digest, None)
     store.keep(digest, submission.artifact, submission.signature or b"")
     repository.publish(branch, commit, place.local, handoff.base)
-    store.record_applied(handoff.base, handoff.result_tree, AppliedRecord(digest, commit, branch))
     store.record_tip(trust.source.tip)
     state = ApplyState.CREATED if place.head is None else ApplyState.SUPERSEDED
     return Applied(state, branch, digest, commit)
@@ -205,16 +195,3 @@ def _commit(verified: VerifiedBundle, place: _Place, enforcer: Key, *, sign: boo
         committer=Identity(enforcer.name, enforcer.email, issued),
         sign=sign,
     )
-
-
-def enforcer_key(trust: Trust, now: datetime) -> Key:
-    """Return the newest Enforcer key that is good now: it names the committer."""
-    good = [
-        k for k in trust.keyring.in_role(Role.ENFORCER)
-        if k.not_before <= now < k.not_after and k.revoked is None
-    ]  # fmt: skip
-    if not good:
-        raise UntrustedError(
-            "the keyring at the target's tip has no valid Enforcer key", remedies=(REGISTER,)
-        )
-    return max(good, key=lambda k: (k.not_before, k.public.id))

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from lanectl.errors import ConflictError, LaneError, Remedy
+from lanectl.errors import ConflictError, Remedy
 from lanectl.flows.apply import refuse_conflict
+from lanectl.flows.publish_bundle import Admitted, push, push_bundle
 from lanectl.formats import lockfiles
 from lanectl.formats.pull_request import check_output, pull_request
 from lanectl.formats.rollback_request import rollback_request
 from lanectl.formats.sbom_delta import component_delta
-from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
-from lanectl.model.handoff import bundle_ref, is_applied
+from lanectl.model.handoff import is_applied
 from lanectl.model.pull_request import Proposal
-from lanectl.ports import Identity, NewCommit
 from lanectl.ports.publishing import CheckRun, NewPullRequest, PullRequestState
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 LABEL: Final = ("codex-handoff", "1f6feb", "A coding agent's change, verified by lanectl")
 CHECK: Final = "lanectl"
 _LOCKFILE_LIMIT: Final = 64 << 20
-_WHO: Final = ("lanectl", "lanectl@localhost")
 
 Facts = dict[str, str]
 
@@ -63,17 +61,22 @@ class Published(Struct, frozen=True):
 
 
 class Outside(Struct, frozen=True):
-    """The Enforcer's way out: the pinned remote, its forge, and the journal of this bundle."""
+    """The Enforcer's way out: the pinned remote, its forge, the journal of this bundle.
+
+    `may_push` is asked right before the branch is pushed, and raises to stop it.
+    """
 
     remote: Remote
     forge: Forge
     journal: Journal
+    may_push: Callable[[], None]
 
 
 def publish(
     applied: Applied,
     verified: VerifiedBundle,
     submission: Submission,
+    admitted: Admitted,
     files: tuple[FileChange, ...],
     *,
     outside: Outside,
@@ -94,7 +97,10 @@ def publish(
     delta = _components(repository.objects, base_tree, verified.statement.handoff.result_tree)
     proposal = Proposal(verified, files, delta, commit)
     remote, forge, journal = outside.remote, outside.forge, outside.journal
-    _step(journal, "bundle", {}, lambda: _push_bundle(remote, repository, verified, submission))
+    _step(
+        journal, "bundle", {},
+        lambda: push_bundle(remote, repository, verified, submission, admitted),
+    )  # fmt: skip
     if journal.done("push") is None:
         refuse_conflict(verified, commit, trust=trust, repository=repository, store=store)
     text, target = pull_request(proposal), trust.operator.branch
@@ -133,6 +139,7 @@ def _offer(
     """Bring a commit to the remote branch, the pull request, its label and its reviewers."""
     remote, forge, journal = outside.remote, outside.forge, outside.journal
     new = NewPullRequest(branch, target, text.title, text.body, wishes.draft)
+    outside.may_push()
     _step(
         journal, "push", {"branch": branch, "commit": commit},
         lambda: _push_branch(remote, repository, branch, commit),
@@ -158,49 +165,6 @@ def _step(
     return facts
 
 
-def _push(remote: Remote, ref: str, new: ObjectId, old: ObjectId | None) -> None:
-    """Push; a push that failed may have arrived, or another Enforcer's may have: look."""
-    try:
-        remote.push(ref, new, old)
-    except LaneError:
-        if remote.heads(ref).get(ref) != new:
-            raise
-
-
-def _push_bundle(
-    remote: Remote, repository: ApplyingRepository, verified: VerifiedBundle, submission: Submission
-) -> Facts:
-    """Publish the bundle as a commit of its own; the same bundle is the same commit."""
-    digest, when = verified.bundle.digest, verified.circumstances.issued
-    tree = repository.bundle_tree(
-        {ARTIFACT: submission.artifact, ARTIFACT + SIGNATURE_SUFFIX: submission.signature or b""}
-    )
-    who = Identity(*_WHO, when)
-    commit = repository.commit(NewCommit(tree, (), f"Bundle sha256:{digest}\n", who, who))
-    ref = bundle_ref(digest)
-    there = remote.heads(ref).get(ref)
-    if there is None:
-        _push(remote, ref, commit, None)
-    elif there != commit and not _holds_artifact(remote, repository, ref, tree):
-        raise ConflictError(
-            f"{ref} of the remote holds something else",
-            remedies=(Remedy("Find out who wrote it; a person may delete it."),),
-        )
-    return {"ref": ref, "commit": there or commit}
-
-
-def _holds_artifact(
-    remote: Remote, repository: ApplyingRepository, ref: str, tree: ObjectId
-) -> bool:
-    """Whether a published commit has the very archive of a tree; its signature may be another."""
-    there = repository.commit_tree(remote.fetch((ref,))[ref])
-    ids = [
-        {e.id for e in repository.objects.find(one, lambda path: path == ARTIFACT.encode())}
-        for one in (there, tree) if one
-    ]  # fmt: skip
-    return len(ids) == 2 and ids[0] == ids[1]
-
-
 def _push_branch(
     remote: Remote, repository: ApplyingRepository, branch: str, commit: ObjectId
 ) -> Facts:
@@ -217,7 +181,7 @@ def _push_branch(
         if not repository.is_ancestor(there, commit):
             raise _elsewhere(branch, commit, there)
     if there != commit:
-        _push(remote, ref, commit, there)
+        push(remote, ref, commit, there)
     back = remote.fetch((ref,), have=(commit,))[ref]
     if repository.commit_tree(back) != repository.commit_tree(commit):
         raise _elsewhere(branch, commit, back)

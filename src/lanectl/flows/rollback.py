@@ -6,14 +6,17 @@ target's line is taken out of the tip.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lanectl.errors import ConflictError, Remedy, UsageError
-from lanectl.flows.apply import enforcer_key
-from lanectl.flows.fetch import fetch_branch, fetch_trust
-from lanectl.flows.publish import publish_rollback
+from lanectl.flows.fetch import fetch_branch
+from lanectl.flows.office import opened
+from lanectl.flows.publish import Outside, publish_rollback
+from lanectl.flows.recorder import claimed
 from lanectl.flows.trust import read_operator
 from lanectl.model.display import display, display_path
 from lanectl.model.evidence import Line
@@ -26,16 +29,18 @@ from lanectl.model.handoff import (
     rollback_branch,
     rollback_message,
 )
+from lanectl.model.ledger import EventKind, HandoffKey
 from lanectl.model.names import Digest, ObjectId
 from lanectl.model.pull_request_evidence import Reverted
 from lanectl.ports import Identity, NewCommit
 
 if TYPE_CHECKING:
+    from lanectl.flows.office import Enforcer, Office
     from lanectl.flows.publish import Published, Wishes
-    from lanectl.flows.submit import Enforcer
     from lanectl.model.evidence import CommitFacts, Merge, Trust
     from lanectl.model.handoff import Marker
     from lanectl.ports import ApplyingRepository, TargetRepository
+    from lanectl.ports.publishing import Remote
 
 
 class RolledBack(Struct, frozen=True):
@@ -60,34 +65,61 @@ class _Merged(Struct, frozen=True):
 def rollback(name: str, enforcer: Enforcer, *, wishes: Wishes | None, dry_run: bool) -> RolledBack:
     """Revert the handoff that a slug, a bundle digest or a commit of the target names.
 
-    Raises UsageError if it was never merged or is rolled back already, ConflictError if the
-    revert conflicts with what came after.
+    A freeze does not stop it. Raises UsageError if it was never merged or is rolled back already,
+    ConflictError if the revert conflicts with what came after.
     """
-    repository, store = enforcer.repository, enforcer.store
     operator = read_operator(enforcer.operator_file)
     remote = enforcer.remote(operator) if wishes else None
-    trust = fetch_trust(enforcer.operator_file, operator, remote, repository, store)
-    merged = _find(name, trust.source.tip, repository)
-    marker = merged.marker
-    branch, bundle = rollback_branch(marker.slug), marker.trailers.bundle
-    has_sql = _has_sql(merged, trust, repository)
-    head = fetch_branch(remote, repository, branch, trust.source.tip) if remote else None
-    commit = _there(repository, branch, merged, trust.source.tip, head)
-    if commit is None:
-        commit = repository.commit(_commit(enforcer, repository, merged, trust))
+    with opened(enforcer, operator, remote, changes=not dry_run) as office:
+        merged = _find(name, office.trust.source.tip, enforcer.repository)
         if dry_run:
+            return _revert(merged, enforcer, office, remote, dry_run=True)
+        trailers = merged.marker.trailers
+        key = HandoffKey.of(operator.repository, trailers.base, trailers.result_tree)
+        with contextlib.ExitStack() as stack:
+            claim = None
+            if office.existing(key) is not None:
+                claim = stack.enter_context(claimed(office.recorder, key))
+            result = _revert(merged, enforcer, office, remote, dry_run=False)
+            if remote is not None and wishes is not None and result.commit is not None:
+                digest = Digest.of(f"rollback {result.commit}".encode())
+                forge = stack.enter_context(enforcer.forge(operator))
+                journal = office.recorder.journal(digest, key, claim)
+                published = publish_rollback(
+                    merged.marker, result, result.commit,
+                    outside=Outside(remote, forge, journal, lambda: None),
+                    repository=enforcer.repository, target=operator.branch, wishes=wishes,
+                )  # fmt: skip
+                result = replace(result, published=published)
+            _record(office, key, result)
+            return result
+
+
+def _record(office: Office, key: HandoffKey, result: RolledBack) -> None:
+    """Record the rollback once, and its pull request once it has one."""
+    data = {"bundle": result.bundle, "commit": result.commit or "", "branch": result.branch}
+    name = f"rolled-back:{result.commit}"
+    if result.published is not None:
+        data["url"], name = result.published.url, f"{name}:{result.published.number}"
+    office.recorder.note(EventKind.ROLLED_BACK, key, data, name)
+
+
+def _revert(
+    merged: _Merged, enforcer: Enforcer, office: Office, remote: Remote | None, *, dry_run: bool
+) -> RolledBack:
+    """Make the revert's commit on its branch, or find it there."""
+    repository, tip = enforcer.repository, office.trust.source.tip
+    branch, bundle = rollback_branch(merged.marker.slug), merged.marker.trailers.bundle
+    has_sql = _has_sql(merged, office.trust, repository)
+    head = fetch_branch(remote, repository, branch, tip) if remote else None
+    commit = _there(repository, branch, merged, tip, head)
+    if commit is None:
+        commit = repository.commit(_commit(office, repository, merged))
+        if not dry_run:
+            repository.publish(branch, commit, None, tip)
+        else:
             return RolledBack(branch, None, merged.after.id, bundle, has_sql)
-        repository.publish(branch, commit, None, trust.source.tip)
-    result = RolledBack(branch, commit, merged.after.id, bundle, has_sql)
-    if remote is None or wishes is None or dry_run:
-        return result
-    key = Digest.of(f"rollback {commit}".encode())
-    with enforcer.outside(operator, remote, key) as outside:
-        published = publish_rollback(
-            marker, result, commit, outside=outside, repository=repository,
-            target=operator.branch, wishes=wishes,
-        )  # fmt: skip
-    return RolledBack(branch, commit, merged.after.id, bundle, has_sql, published)
+    return RolledBack(branch, commit, merged.after.id, bundle, has_sql)
 
 
 def recompute(head: CommitFacts, tip: ObjectId, repository: TargetRepository) -> Reverted:
@@ -189,14 +221,12 @@ def _there(
     return head.id
 
 
-def _commit(
-    enforcer: Enforcer, repository: ApplyingRepository, merged: _Merged, trust: Trust
-) -> NewCommit:
-    tip, now = trust.source.tip, enforcer.system.now()
+def _commit(office: Office, repository: ApplyingRepository, merged: _Merged) -> NewCommit:
+    tip, now = office.trust.source.tip, office.recorder.system.now()
     tip_tree = repository.commit_tree(tip) or tip
     undone = repository.revert(tip_tree, merged.before.tree, merged.after.tree)
     _refuse(undone, tip_tree, merged)
-    marker, key = merged.marker, enforcer_key(trust, now)
+    marker, key = merged.marker, office.key
     trailers = Trailers(marker.trailers.bundle, tip, undone.tree, None, merged.after.id)
     who = Identity(key.name, key.email, now)
     message = rollback_message(marker.slug, marker.title, trailers)

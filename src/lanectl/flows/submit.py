@@ -1,4 +1,7 @@
-"""Submit: from the bytes of a bundle to its commit, and on request to its pull request."""
+"""Submit: from the bytes of a bundle to its commit and admission, and on request its pull request.
+
+The ledger says whether the handoff is still to be applied, and who may; every step ends in it.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,29 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from lanectl.errors import ConflictError, Remedy
-from lanectl.flows.apply import Applied, apply
-from lanectl.flows.fetch import fetch_branch, fetch_trust
+from lanectl.errors import ConflictError, Remedy, UntrustedError
+from lanectl.flows.admit import admit
+from lanectl.flows.apply import Applied, ApplyState, apply
+from lanectl.flows.fetch import fetch_branch
+from lanectl.flows.office import Office, opened
 from lanectl.flows.publish import Outside, Published, Wishes, publish
+from lanectl.flows.publish_bundle import Admitted
+from lanectl.flows.recorder import claimed
 from lanectl.flows.trust import read_operator
 from lanectl.flows.verify import Submission, verify
+from lanectl.formats import admission as admission_format
+from lanectl.formats import envelope
+from lanectl.model.admission import Admission
 from lanectl.model.handoff import feature_branch
-from lanectl.model.report import Outcome, VerificationReport
+from lanectl.model.ledger import EventKind, HandoffKey, HandoffState
+from lanectl.model.names import Digest
+from lanectl.model.report import MalformedError, Outcome, VerificationReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
-    from lanectl.flows.trust import OperatorFile
-    from lanectl.model.names import Digest
-    from lanectl.model.settings import Operator
-    from lanectl.ports import ApplyingRepository, EnforcerStore, System
+    from lanectl.flows.office import Enforcer
+    from lanectl.model.ledger import Claim, Event, HandoffRow
+    from lanectl.model.report import VerifiedBundle
     from lanectl.ports.publishing import Remote
-
-
-class Enforcer(Struct, frozen=True):
-    """What an Enforcer's command works with. The way out is built when it is needed."""
-
-    operator_file: OperatorFile
-    repository: ApplyingRepository
-    store: EnforcerStore
-    system: System
-    remote: Callable[[Operator], Remote]
-    outside: Callable[[Operator, Remote, Digest], AbstractContextManager[Outside]]
 
 
 class Submitted(Struct, frozen=True):
@@ -45,6 +42,18 @@ class Submitted(Struct, frozen=True):
     published: Published | None = None
 
 
+class _Job(Struct, frozen=True):
+    """One accepted bundle on its way."""
+
+    enforcer: Enforcer
+    office: Office
+    remote: Remote | None
+    verified: VerifiedBundle
+    submission: Submission
+    report: VerificationReport
+    key: HandoffKey
+
+
 def submit(
     enforcer: Enforcer,
     submission: Submission,
@@ -53,48 +62,191 @@ def submit(
     sign: bool,
     dry_run: bool,
 ) -> Submitted:
-    """Verify, apply, and with `wishes` publish. Raises whatever stops it; run again, it goes on."""
-    file, repository, store = enforcer.operator_file, enforcer.repository, enforcer.store
-    operator = read_operator(file)
+    """Verify, apply, and with `wishes` publish. Raises whatever stops it; run again, it goes on.
+
+    UnavailableError without the ledger, HeldError under a freeze: nothing is begun then.
+    """
+    operator = read_operator(enforcer.operator_file)
     remote = enforcer.remote(operator) if wishes else None
-    trust = fetch_trust(file, operator, remote, repository, store)
-    report = verify(
-        submission, trust=trust, untrusted=None, repository=repository, system=enforcer.system
-    )
-    if report.outcome is not Outcome.ACCEPTED:
-        return Submitted(report)
-    verified, head = report.accept(), None
-    if remote is not None:
-        branch = feature_branch(verified.statement.handoff.slug)
-        head = fetch_branch(remote, repository, branch, trust.source.tip)
-    applied = apply(
-        verified, submission, trust=trust, repository=repository, store=store,
-        system=enforcer.system, remote_head=head, sign=sign, dry_run=dry_run,
-    )  # fmt: skip
-    if remote is None or wishes is None or applied.commit is None:
-        return Submitted(report, applied)
-    if applied.bundle != verified.bundle.digest:
-        submission = _first(applied, store)
-        first = verify(
-            submission, trust=trust, untrusted=None, repository=repository, system=enforcer.system
-        )
-        if first.outcome is not Outcome.ACCEPTED:
-            return Submitted(first)
-        verified = first.accept()
-    with enforcer.outside(operator, remote, verified.bundle.digest) as outside:
-        published = publish(
-            applied, verified, submission, report.files, outside=outside, trust=trust,
-            repository=repository, store=store, wishes=wishes,
+    with opened(enforcer, operator, remote, changes=not dry_run) as office:
+        office.refuse_frozen(Digest.of(submission.artifact))
+        report = verify(
+            submission, trust=office.trust, untrusted=None,
+            repository=enforcer.repository, system=enforcer.system,
         )  # fmt: skip
-    return Submitted(report, applied, published)
+        if report.outcome is not Outcome.ACCEPTED:
+            if not dry_run:
+                _refused(office, report)
+            return Submitted(report)
+        verified = report.accept()
+        said = verified.statement.handoff
+        key = HandoffKey.of(said.repository, said.base, said.result_tree)
+        job = _Job(enforcer, office, remote, verified, submission, report, key)
+        if dry_run:
+            return Submitted(report, _plan(job, sign=sign))
+        return _act(job, wishes, sign=sign)
 
 
-def _first(applied: Applied, store: EnforcerStore) -> Submission:
-    """Return the bundle that this change was first applied as: its commit names that one."""
-    kept = store.kept(applied.bundle)
-    if kept is None:
-        raise ConflictError(
-            f"this change was applied as bundle sha256:{applied.bundle}, of which no copy is left",
-            remedies=(Remedy("Apply that bundle again, with --pr."),),
+def _act(job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
+    office = job.office
+    row = office.recorder.ledger.handoff(job.key)
+    if row is not None and row.state.is_consumed and wishes is None:
+        return Submitted(job.report, _found(row))
+    if row is None or not row.state.is_consumed:
+        _queue(job, row)
+    with claimed(office.recorder, job.key) as claim:
+        row = office.recorder.ledger.handoff(job.key)
+        if row is not None and row.state.is_consumed:
+            applied, admitted = _found(row), _admitted(office, job.key)
+        else:
+            applied, admitted = _apply(job, claim, sign=sign)
+        if job.remote is None or wishes is None:
+            return Submitted(job.report, applied)
+        return _publish(job, applied, admitted, claim, wishes)
+
+
+def _plan(job: _Job, *, sign: bool) -> Applied:
+    """Return what would be done."""
+    row = job.office.existing(job.key)
+    if row is not None and row.state.is_consumed:
+        return _found(row)
+    return _put(job, sign=sign, dry_run=True)
+
+
+def _queue(job: _Job, row: HandoffRow | None) -> None:
+    """Let the ledger know the handoff, unless this very bundle waits there already."""
+    digest, said = job.verified.bundle.digest, job.verified.statement.handoff
+    if row is not None and row.state is HandoffState.QUEUED and row.bundle == digest:
+        return
+    data = {
+        "bundle": digest, "slug": said.slug, "base": said.base, "result_tree": said.result_tree,
+        "signer": job.verified.signer.public.id,
+    }  # fmt: skip
+    job.office.recorder.record(EventKind.QUEUED, job.key, data)
+
+
+def _apply(job: _Job, claim: Claim, *, sign: bool) -> tuple[Applied, Admitted]:
+    """Put the bundle on its branch and admit it; a conflict is recorded before it is told."""
+    office, digest = job.office, job.verified.bundle.digest
+    try:
+        applied = _put(job, sign=sign, dry_run=False)
+    except ConflictError as error:
+        why = {"bundle": digest, "reason": error.what}
+        office.recorder.note(EventKind.CONFLICTED, job.key, why)
+        raise
+    if applied.commit is None:
+        raise ValueError("only a plan has no commit")
+    said, head = job.verified.statement.handoff, office.recorder.ledger.head()
+    admission = Admission(
+        repository=said.repository, bundle=digest, commit=applied.commit,
+        result_tree=said.result_tree, policy=office.trust.source.tip,
+        ledger=office.recorder.ledger.id, seq=head.seq, head=head.hash, at=office.recorder.system.now(),
+    )  # fmt: skip
+    admitted = Admitted(admission, admit(admission, office.signer))
+    data = {
+        "bundle": digest, "commit": applied.commit, "branch": applied.branch,
+        "claim": claim.token, "signer": job.verified.signer.public.id,
+        "enforcer": office.signer.public.id, "policy": office.trust.source.tip,
+        "admission": admitted.file.decode("ascii"),
+    }  # fmt: skip
+    recorded = office.recorder.note(EventKind.APPLIED, job.key, data, _applied_id(job.key))
+    return applied, _read(recorded) if recorded else admitted
+
+
+def _put(job: _Job, *, sign: bool, dry_run: bool) -> Applied:
+    enforcer, head = job.enforcer, None
+    tip = job.office.trust.source.tip
+    if job.remote is not None:
+        branch = feature_branch(job.verified.statement.handoff.slug)
+        head = fetch_branch(job.remote, enforcer.repository, branch, tip)
+    return apply(
+        job.verified, job.submission, trust=job.office.trust, repository=enforcer.repository,
+        store=enforcer.store, enforcer=job.office.key, remote_head=head, sign=sign, dry_run=dry_run,
+    )  # fmt: skip
+
+
+def _publish(
+    job: _Job, applied: Applied, admitted: Admitted, claim: Claim, wishes: Wishes
+) -> Submitted:
+    office, enforcer = job.office, job.enforcer
+    verified, submission = job.verified, job.submission
+    if applied.bundle != verified.bundle.digest or applied.state is ApplyState.FOUND:
+        kept = enforcer.store.kept(applied.bundle)
+        if kept is None and applied.bundle != verified.bundle.digest:
+            raise ConflictError(
+                f"this change was applied as bundle sha256:{applied.bundle}, of which no copy is left",
+                remedies=(Remedy("Apply that bundle again, with --pr."),),
+            )
+        if kept is not None and kept != (submission.artifact, submission.signature):
+            submission = Submission(*kept)
+            first = verify(
+                submission, trust=office.trust, untrusted=None,
+                repository=enforcer.repository, system=enforcer.system,
+            )  # fmt: skip
+            if first.outcome is not Outcome.ACCEPTED:
+                return Submitted(first)
+            verified = first.accept()
+    if job.remote is None:
+        raise ValueError("nothing is published without a remote")
+    with enforcer.forge(office.trust.operator) as forge:
+        journal = office.recorder.journal(applied.bundle, job.key, claim)
+        outside = Outside(job.remote, forge, journal, lambda: office.refuse_frozen(applied.bundle))
+        published = publish(
+            applied, verified, submission, admitted, job.report.files, outside=outside,
+            trust=office.trust, repository=enforcer.repository, store=enforcer.store, wishes=wishes,
+        )  # fmt: skip
+    data = {"number": str(published.number), "url": published.url, "claim": claim.token}
+    office.recorder.note(
+        EventKind.PUBLISHED, job.key, data, f"published:{job.key}:{published.number}"
+    )
+    return Submitted(job.report, applied, published)
+
+
+def _refused(office: Office, report: VerificationReport) -> None:
+    """Record why a bundle is refused: rules, never the Builder's words."""
+    rules = " ".join(dict.fromkeys(f.rule.id for f in report.findings))
+    data = {"bundle": report.digest, "rules": rules or "not-judged"}
+    said = report.statement.handoff if report.statement and report.signer else None
+    if said is None or said.repository != office.trust.operator.repository:
+        office.recorder.note(EventKind.REFUSED, None, data)
+        return
+    key, ledger = (
+        HandoffKey.of(said.repository, said.base, said.result_tree),
+        office.recorder.ledger,
+    )
+    if report.signer is not None:
+        data["signer"] = report.signer.public.id
+    if ledger.handoff(key) is None:
+        place = {"slug": said.slug, "base": said.base, "result_tree": said.result_tree}
+        office.recorder.note(EventKind.QUEUED, key, {**data, **place})
+    office.recorder.note(EventKind.REFUSED, key, data)
+
+
+def _found(row: HandoffRow) -> Applied:
+    return Applied(ApplyState.FOUND, row.branch, row.bundle, row.commit)
+
+
+def _applied_id(key: HandoffKey) -> str:
+    return f"applied:{key}"
+
+
+def _admitted(office: Office, key: HandoffKey) -> Admitted:
+    """Return the admission that the ledger keeps of a consumed handoff."""
+    event = office.recorder.ledger.find(_applied_id(key))
+    if event is None:
+        raise UntrustedError(
+            "the ledger says that this handoff is applied, and holds no admission of it",
+            remedies=(Remedy("Look for what is wrong with it.", ("lanectl", "ledger", "verify")),),
         )
-    return Submission(*kept)
+    return _read(event)
+
+
+def _read(event: Event) -> Admitted:
+    file = event.event.data.get("admission", "").encode("utf-8")
+    try:
+        return Admitted(admission_format.read(envelope.read(file).payload), file)
+    except MalformedError as error:
+        raise UntrustedError(
+            f"event {event.seq} of the ledger holds an admission that is none",
+            remedies=(Remedy("Look for what is wrong with it.", ("lanectl", "ledger", "verify")),),
+        ) from error

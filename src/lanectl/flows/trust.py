@@ -14,10 +14,14 @@ from lanectl.model.evidence import Trust
 from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError, TrustSource
 from lanectl.model.settings import RULES_PATH
+from lanectl.model.trust import Role
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from lanectl.model.names import ObjectId
     from lanectl.model.settings import Operator
+    from lanectl.model.trust import Key, PublicKey
     from lanectl.ports import EnforcerStore, TargetRepository
 
 PIN = Remedy(
@@ -101,6 +105,24 @@ def try_trust(
         return load_trust(file, repository, store), None
     except UntrustedError as error:
         return None, error
+
+
+def acting_key(trust: Trust, public: PublicKey, now: datetime) -> Key:
+    """Return the keyring's entry of the key that this Enforcer holds: it names the committer.
+
+    Raises UntrustedError unless it is an Enforcer's, valid now and not revoked.
+    """
+    key = next((k for k in trust.keyring.in_role(Role.ENFORCER) if k.public.id == public.id), None)
+    if key is None or key.revoked or not key.not_before <= now < key.not_after:
+        state = "revoked" if key and key.revoked else "not valid now" if key else "not registered"
+        raise UntrustedError(
+            f"this Enforcer's key is {state}: {public.id}",
+            why="the keyring at the target's tip and the ledger's revocations say so",
+            remedies=(
+                Remedy("Make a key.", ("lanectl", "keys", "new", "--role", "enforcer")), REGISTER,
+            ),
+        )  # fmt: skip
+    return key
 
 
 def _build(source: TrustSource, operator: Operator, rules: bytes, ring: bytes) -> Trust:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as plain_json
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lanectl.formats import json
 from lanectl.formats.keys import read_public_key
@@ -11,6 +11,9 @@ from lanectl.formats.statement import format_time, parse_time
 from lanectl.model.names import Digest
 from lanectl.model.report import Fault, MalformedError
 from lanectl.model.trust import Key, Keyring, PublicKey, Revocation, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PATH = ".lanectl/trust/keyring.json"
 LIMIT = 1 << 20
@@ -33,7 +36,7 @@ def read(data: bytes) -> Keyring:
     """Return the keyring in these bytes.
 
     Raises MalformedError `trust/keyring`: not strict JSON, unknown fields, a key whose id is not
-    its own, one key twice (in two roles or one), a time that is none.
+    its own, one key twice (in two roles or one), one identity in two roles, a time that is none.
     """
     value = json.load(data, rule="trust/keyring", limit=LIMIT)
     if (
@@ -47,7 +50,27 @@ def read(data: bytes) -> Keyring:
     keys = tuple(_read_key(item, f"keys[{n}]") for n, item in enumerate(value["keys"]))
     if len({k.public.id for k in keys}) != len(keys):
         _refuse("keys", "every key once: Builder and Enforcer never share one")
+    if shared := shared_identity(keys):
+        _refuse("keys", f"another identity for every role: {shared[0].email} has two")
     return Keyring(keys)
+
+
+def shared_identity(keys: Sequence[Key]) -> tuple[Key, Key] | None:
+    """Return two keys of different roles that stand for one person at one time, or None.
+
+    A revoked key stands for nobody any more.
+    """
+    good = [k for k in keys if k.revoked is None]
+    for number, one in enumerate(good):
+        for other in good[:number]:
+            if (
+                one.role is not other.role
+                and one.is_same_person(other)
+                and one.not_before < other.not_after
+                and other.not_before < one.not_after
+            ):
+                return other, one
+    return None
 
 
 def _entry(key: Key) -> dict[str, Any]:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from lanectl.model.bundle import Handoff
-
 GENESIS: Final = Digest("0" * 64)
 """What the first event names as the hash before it."""
 
@@ -40,9 +38,9 @@ class HandoffKey(Name):
     expected = "a handoff's key (64 lower-case hex digits)"
 
     @classmethod
-    def of(cls, handoff: Handoff) -> HandoffKey:
+    def of(cls, repository: RepositoryId, base: ObjectId, result_tree: ObjectId) -> HandoffKey:
         """Return the key of a handoff."""
-        text = f"{handoff.repository}\n{handoff.base}\n{handoff.result_tree}\n"
+        text = f"{repository}\n{base}\n{result_tree}\n"
         return cls(hashlib.sha256(text.encode("ascii")).hexdigest())
 
 

@@ -26,10 +26,8 @@ def moved(row: HandoffRow | None, event: Event) -> HandoffRow | None:
         if what.kind in STRICT:
             raise MoveError(f"{what.kind} is not possible: the handoff is {state or 'unknown'}")
         return row
-    if what.kind is EventKind.QUEUED:
+    if what.kind is EventKind.QUEUED or row is None:
         return _queued(event)
-    if row is None:
-        return None
     row = replace(row, state=HandoffState(what.kind.value), updated=what.at)
     data = what.data
     if what.kind is EventKind.APPLIED:

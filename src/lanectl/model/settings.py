@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import enum
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from lanectl.model.address import Address
 from lanectl.model.names import ObjectId, RepositoryId
+
+if TYPE_CHECKING:
+    from lanectl.model.ledger import LedgerId
 
 RULES_PATH = "lanectl.toml"
 DEFAULT_MIGRATIONS = ("supabase/migrations/*.sql", "**/migrations/*.sql")
@@ -35,8 +41,31 @@ class Limits(Struct, frozen=True):
     git_memory: int = 1 << 30
 
 
+class Backend(enum.StrEnum):
+    """Where a ledger lies."""
+
+    SQLITE = "sqlite"
+    POSTGRES = "postgres"
+    SUPABASE = "supabase"
+
+
+class LedgerPin(Struct, frozen=True):
+    """Which ledger: its back end, its id (a shared one must have it), and where it is.
+
+    `path` and `encrypted` are SQLite's (empty: in the state folder), `dsn` PostgreSQL's (without a
+    password), `url` Supabase's.
+    """
+
+    backend: Backend = Backend.SQLITE
+    id: LedgerId | None = None
+    path: str = ""
+    dsn: str = ""
+    url: str = ""
+    encrypted: bool = False
+
+
 class Operator(Struct, frozen=True):
-    """`enforcer.toml`: the pinned repository, branch and tip, and the limits."""
+    """`enforcer.toml`: the pinned repository, branch and tip, the ledger, and the limits."""
 
     url: str
     branch: str
@@ -45,6 +74,8 @@ class Operator(Struct, frozen=True):
     limits: Limits
     api: str = ""
     """The forge's API root; empty: found by the host."""
+
+    ledger: LedgerPin = LedgerPin()
 
     @property
     def repository(self) -> RepositoryId:

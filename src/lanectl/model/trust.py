@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 
 class Role(enum.StrEnum):
-    """What a key may sign for."""
+    """What a key may sign for: changes, what was applied, verdicts, what a person decides."""
 
     BUILDER = "builder"
     ENFORCER = "enforcer"
+    SUPERVISOR = "supervisor"
+    LEAD = "lead"
 
 
 class Algorithm(enum.StrEnum):
@@ -55,6 +57,10 @@ class Key(Struct, frozen=True):
     not_after: datetime
     revoked: Revocation | None = None
 
+    def is_same_person(self, other: Key) -> bool:
+        """Whether two keys are one, or stand for one identity."""
+        return self.public.id == other.public.id or self.email.casefold() == other.email.casefold()
+
 
 class Keyring(Struct, frozen=True):
     """The keys that the target's tip registers."""
@@ -64,6 +70,10 @@ class Keyring(Struct, frozen=True):
     def by_hint(self, hint: str) -> Key | None:
         """Return the key that a signature's hint (base64 of the key id's bytes) names."""
         return next((k for k in self.keys if hint_of(k.public.id) == hint), None)
+
+    def by_id(self, key_id: str) -> Key | None:
+        """Return the key of an id."""
+        return next((k for k in self.keys if k.public.id == key_id), None)
 
     def in_role(self, role: Role) -> tuple[Key, ...]:
         """Return the keys of one role, in the file's order."""

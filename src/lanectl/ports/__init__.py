@@ -126,7 +126,7 @@ class Signer(Protocol):
 
 
 class System(Protocol):
-    """Clock and randomness."""
+    """Clock, randomness, and which process this is."""
 
     def now(self) -> datetime:
         """Return the present time in UTC, whole seconds."""
@@ -134,6 +134,14 @@ class System(Protocol):
 
     def nonce(self) -> str:
         """Return 32 random hex digits."""
+        ...
+
+    def holder(self) -> str:
+        """Return the name of this process, unlike that of any other on any machine."""
+        ...
+
+    def is_dead(self, holder: str) -> bool:
+        """Whether a holder was a process of this machine that has ended."""
         ...
 
 
@@ -237,14 +245,6 @@ class ApplyingRepository(TargetRepository, Protocol):
         ...
 
 
-class AppliedRecord(Struct, frozen=True):
-    """What a consumed handoff became."""
-
-    bundle: Digest
-    commit: ObjectId
-    branch: str
-
-
 class EnforcerStore(Protocol):
     """The Enforcer's own state folder, one per repository."""
 
@@ -266,14 +266,6 @@ class EnforcerStore(Protocol):
 
     def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
         """Return the kept copy of an accepted bundle: archive and signature."""
-        ...
-
-    def applied(self, base: ObjectId, result_tree: ObjectId) -> AppliedRecord | None:
-        """Return what this handoff became, if it was applied."""
-        ...
-
-    def record_applied(self, base: ObjectId, result_tree: ObjectId, record: AppliedRecord) -> None:
-        """Remember that a handoff was consumed."""
         ...
 
 

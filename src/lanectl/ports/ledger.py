@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from contextlib import AbstractContextManager
 
     from lanectl.model.ledger import (
         Busy,
@@ -107,4 +108,24 @@ class StatusReader(Protocol):
 
     def status(self, slug: Slug | None = None) -> Iterator[HandoffRow]:
         """Yield handoffs, the one that changed last first; of one slug if it is given."""
+        ...
+
+
+class Spool(Protocol):
+    """Events that the ledger could not take, in a file of this machine, in their order."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the spool, so that no two processes replay it at once."""
+        ...
+
+    def waiting(self) -> Iterator[NewEvent]:
+        """Yield the events that wait."""
+        ...
+
+    def put(self, event: NewEvent) -> None:
+        """Add an event, on disk when this returns."""
+        ...
+
+    def drop(self) -> None:
+        """Forget all events: they are recorded."""
         ...

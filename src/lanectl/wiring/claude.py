@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lanectl.adapters.system import environment
+from lanectl.wiring.common import default_key_path
 from lanectl.wiring.neutral import enforcer_side
 
 if TYPE_CHECKING:
@@ -14,15 +15,12 @@ if TYPE_CHECKING:
     from lanectl.adapters.git.remote import GitRemote
     from lanectl.adapters.git.target import GitTargetRepository
     from lanectl.adapters.github import GitHubForge
-    from lanectl.adapters.store import FolderStore
-    from lanectl.flows.publish import Outside
-    from lanectl.flows.submit import Enforcer
-    from lanectl.model.names import Digest
+    from lanectl.flows.office import Enforcer
     from lanectl.model.settings import Operator
-    from lanectl.ports.publishing import Remote
+    from lanectl.ports import Signer
     from lanectl.wiring.neutral import EnforcerSide
 
-__all__ = ["enforcer", "enforcer_side", "forge", "remote"]
+__all__ = ["enforcer", "enforcer_side", "forge", "remote", "signer"]
 
 _TOKENS = ("LANECTL_FORGE_TOKEN", "GH_TOKEN")
 
@@ -77,24 +75,45 @@ def forge(operator: Operator) -> Iterator[GitHubForge]:
 
 def enforcer(side: EnforcerSide) -> Enforcer:
     """Return what the Enforcer's flows work with."""
-    from lanectl.flows.submit import Enforcer
+    from lanectl.flows.office import Enforcer
+    from lanectl.wiring import ledger
 
     repository = side.require_repository()
     return Enforcer(
         side.operator_file, repository, side.store, side.system,
         remote=lambda operator: remote(operator, repository),
-        outside=lambda operator, found, bundle: _outside(side.store, operator, found, bundle),
+        forge=forge,
+        ledger=lambda operator, changes: ledger.open_ledger(operator, changes=changes),
+        spool=ledger.spool(side.store),
+        signer=signer,
     )  # fmt: skip
 
 
-@contextlib.contextmanager
-def _outside(
-    store: FolderStore, operator: Operator, found: Remote, bundle: Digest
-) -> Iterator[Outside]:
-    from lanectl.flows.publish import Outside
+def signer() -> Signer:
+    """Return the Enforcer's signer: LANECTL_ENFORCER_KEY, or the default place.
 
-    with store.journal(bundle) as journal, forge(operator) as opened:
-        yield Outside(found, opened, journal)
+    Raises UsageError if there is none: what is applied without an admission proves nothing.
+    """
+    from pathlib import Path
+
+    from lanectl.adapters import keys
+    from lanectl.errors import Remedy, UsageError
+    from lanectl.model.trust import Role
+
+    default = default_key_path(Role.ENFORCER)
+    path = environment().get("LANECTL_ENFORCER_KEY") or (default if Path(default).exists() else "")
+    if not path:
+        raise UsageError(
+            "there is no Enforcer key to sign the admission with",
+            why=f"LANECTL_ENFORCER_KEY names none, and {default} does not exist",
+            remedies=(
+                Remedy(
+                    "Make one, and let it be registered.",
+                    ("lanectl", "keys", "new", "--role", "enforcer"),
+                ),
+            ),
+        )
+    return keys.load(path)
 
 
 def _token() -> str | None:

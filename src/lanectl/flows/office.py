@@ -1,0 +1,114 @@
+"""The Enforcer's office: trust of now, the ledger, and the key to sign with, opened and checked once.
+
+Nothing of a bundle comes in here. What is found wrong stops the command before anything is begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from lanectl.errors import UnavailableError
+from lanectl.flows.anchor import make_anchor
+from lanectl.flows.authority import AUTHORITY, refuse_frozen, standing
+from lanectl.flows.fetch import fetch_trust
+from lanectl.flows.recorder import Recorder, refuse_clock, replay
+from lanectl.flows.restored import refuse_restored
+from lanectl.flows.trust import acting_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from lanectl.flows.trust import OperatorFile
+    from lanectl.model.evidence import Trust
+    from lanectl.model.ledger import HandoffKey, HandoffRow
+    from lanectl.model.names import Digest
+    from lanectl.model.settings import Operator
+    from lanectl.model.trust import Key
+    from lanectl.ports import ApplyingRepository, EnforcerStore, Signer, System
+    from lanectl.ports.ledger import Ledger, Spool
+    from lanectl.ports.publishing import Forge, Remote
+
+
+class Enforcer(Struct, frozen=True):
+    """What an Enforcer's command works with. The ways out are built when they are needed."""
+
+    operator_file: OperatorFile
+    repository: ApplyingRepository
+    store: EnforcerStore
+    system: System
+    remote: Callable[[Operator], Remote]
+    forge: Callable[[Operator], AbstractContextManager[Forge]]
+    ledger: Callable[[Operator, bool], AbstractContextManager[Ledger | None]]
+    signer: Callable[[], Signer]
+    spool: Spool
+
+
+class Office(Struct, frozen=True):
+    """Trust of now with the ledger's revocations, this Enforcer's key and signer, and the recorder."""
+
+    trust: Trust
+    key: Key
+    signer: Signer
+    recorder: Recorder
+    store: EnforcerStore
+
+    def existing(self, key: HandoffKey) -> HandoffRow | None:
+        """Return what the ledger knows of a handoff."""
+        return self.recorder.ledger.handoff(key)
+
+    def refuse_frozen(self, bundle: Digest) -> None:
+        """Raise HeldError under a freeze that no override lifts for this bundle; asks the ledger anew."""
+        recorder, now = self.recorder, self.recorder.system.now()
+        refuse_frozen(read_standing(recorder.ledger, self.trust, now), bundle, now)
+
+    def anchor(self) -> None:
+        """Sign the ledger's head into the state folder, if the chain has grown."""
+        with contextlib.suppress(UnavailableError):
+            head, ledger = self.recorder.ledger.head(), self.recorder.ledger.id
+            if head.seq != self.before:
+                line = make_anchor(ledger, head, self.recorder.system.now(), self.signer)
+                self.store.add_anchor(line)
+
+
+@contextlib.contextmanager
+def opened(
+    enforcer: Enforcer, operator: Operator, remote: Remote | None, *, changes: bool
+) -> Iterator[Office]:
+    """Yield the office. Without `changes` nothing is recorded.
+
+    Raises UntrustedError (no trust, no key that is good, a ledger that was rewritten or restored),
+    ConflictError (a clock that is behind), UnavailableError (no ledger).
+    """
+    signer, system = enforcer.signer(), enforcer.system
+    trust = fetch_trust(
+        enforcer.operator_file, operator, remote, enforcer.repository, enforcer.store
+    )
+    with enforcer.ledger(operator, changes) as ledger:
+        refuse_restored(enforcer.store.anchors(), ledger, trust.keyring)
+        now = system.now()
+        trust = replace(trust, keyring=read_standing(ledger, trust, now).keyring)
+        key = acting_key(trust, signer.public, now)
+        actor = f"enforcer:{key.public.id}"
+        recorder = Recorder(ledger, enforcer.spool, system, actor, operator.repository)
+        refuse_clock(recorder)
+        if changes:
+            replay(recorder)
+        office = Office(trust, key, signer, recorder, enforcer.store, ledger.head().seq)
+        try:
+            yield office
+        finally:
+            if changes:
+                office.anchor()
+
+
+def read_standing(ledger: Ledger, trust: Trust, now: datetime) -> Standing:
+    """Return what the signed records of the ledger say now."""
+    return standing(
+        ledger.events(kinds=AUTHORITY), trust.keyring, ledger=ledger.id,
+        repository=trust.operator.repository, now=now,
+    )  # fmt: skip

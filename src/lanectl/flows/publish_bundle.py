@@ -1,0 +1,95 @@
+"""Publish a bundle: archive, signature and admission as one commit at `refs/lanectl/<sha256>`.
+
+What is there already is looked at, never trusted: another tree for the same archive gets ours on
+top of it, anything else is a conflict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from lanectl.errors import ConflictError, LaneError, Remedy
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.handoff import bundle_ref
+from lanectl.ports import Identity, NewCommit
+
+if TYPE_CHECKING:
+    from lanectl.flows.verify import Submission
+    from lanectl.model.admission import Admission
+    from lanectl.model.names import ObjectId
+    from lanectl.model.report import VerifiedBundle
+    from lanectl.ports import ApplyingRepository
+    from lanectl.ports.publishing import Remote
+
+_WHO: Final = ("lanectl", "lanectl@localhost")
+
+
+class Admitted(Struct, frozen=True):
+    """An admission and its signed file."""
+
+    admission: Admission
+    file: bytes
+
+
+def push_bundle(
+    remote: Remote,
+    repository: ApplyingRepository,
+    verified: VerifiedBundle,
+    submission: Submission,
+    admitted: Admitted,
+) -> dict[str, str]:
+    """Publish a bundle; the same files are the same commit. Raises ConflictError for another archive."""
+    digest = verified.bundle.digest
+    tree = repository.bundle_tree(
+        {
+            ARTIFACT: submission.artifact,
+            ARTIFACT + SIGNATURE_SUFFIX: submission.signature or b"",
+            ARTIFACT + ADMISSION_SUFFIX: admitted.file,
+        }
+    )
+    ref = bundle_ref(digest)
+    there = remote.heads(ref).get(ref)
+    if there is None:
+        commit = repository.commit(_commit(verified, admitted, tree, ()))
+        push(remote, ref, commit, None)
+        return {"ref": ref, "commit": commit}
+    found = repository.commit_tree(remote.fetch((ref,))[ref])
+    if found == tree:
+        return {"ref": ref, "commit": there}
+    if found is None or _archive(repository, found) != _archive(repository, tree):
+        raise ConflictError(
+            f"{ref} of the remote holds something else",
+            remedies=(Remedy("Find out who wrote it; a person may delete it."),),
+        )
+    commit = repository.commit(_commit(verified, admitted, tree, (there,)))
+    push(remote, ref, commit, there)
+    return {"ref": ref, "commit": commit}
+
+
+def push(remote: Remote, ref: str, new: ObjectId, old: ObjectId | None) -> None:
+    """Push; a push that failed may have arrived, or another Enforcer's may have: look."""
+    try:
+        remote.push(ref, new, old)
+    except LaneError:
+        if remote.heads(ref).get(ref) != new:
+            raise
+
+
+def _commit(
+    verified: VerifiedBundle, admitted: Admitted, tree: ObjectId, parents: tuple[ObjectId, ...]
+) -> NewCommit:
+    """Return the commit to publish; its trailer anchors the ledger's head on the remote."""
+    who = Identity(*_WHO, verified.circumstances.issued)
+    said = admitted.admission
+    message = (
+        f"Bundle sha256:{verified.bundle.digest}\n\n"
+        f"Lanectl-Ledger: {said.ledger} {said.seq} {said.head}\n"
+    )
+    return NewCommit(tree, parents, message, who, who)
+
+
+def _archive(repository: ApplyingRepository, tree: ObjectId) -> ObjectId | None:
+    entries = repository.objects.find(tree, lambda path: path == ARTIFACT.encode())
+    return entries[0].id if entries else None

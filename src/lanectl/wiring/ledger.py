@@ -1,0 +1,155 @@
+"""The pinned ledger, open for writing: built for the claude lane alone."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from lanectl.adapters.system import RealSystem, environment
+from lanectl.model.settings import Backend
+from lanectl.wiring.common import store_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lanectl.adapters.spool import FileSpool
+    from lanectl.adapters.store import FolderStore
+    from lanectl.model.settings import Operator
+    from lanectl.ports.ledger import Ledger
+
+FILE = "ledger.sqlite"
+_KEY_FD = "LANECTL_LEDGER_KEY_FD"
+_KEYS = ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY")
+
+
+@contextlib.contextmanager
+def open_ledger(operator: Operator, *, changes: bool = True) -> Iterator[Ledger]:
+    """Yield the pinned ledger, checked to be the one that is pinned.
+
+    An embedded one is made when it is first needed; without `changes` a missing one is an empty one
+    that is gone afterwards. Raises UnavailableError, UntrustedError for another ledger, UsageError
+    for a credential that is missing.
+    """
+    from lanectl.errors import Remedy, UntrustedError
+
+    with contextlib.ExitStack() as stack:
+        ledger = _open(operator, stack, changes=changes)
+        stack.callback(ledger.close)
+        pinned = operator.ledger.id
+        if pinned is not None and ledger.id != pinned:
+            raise UntrustedError(
+                f"this is another ledger than the one that is pinned: {ledger.id}",
+                why=f"the operator file pins {pinned}",
+                remedies=(Remedy("Find out who changed the ledger or the operator file."),),
+            )
+        yield ledger
+
+
+def spool(store: FolderStore) -> FileSpool:
+    """Return the events of this machine that wait for the ledger."""
+    from lanectl.adapters.spool import FileSpool
+
+    return FileSpool(store.folder)
+
+
+def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> Ledger:
+    pin = operator.ledger
+    if pin.backend is Backend.POSTGRES:
+        from lanectl.adapters.ledger import postgres
+
+        return postgres.open_ledger(pin.dsn)
+    if pin.backend is Backend.SUPABASE:
+        from lanectl.adapters.ledger import supabase
+
+        return supabase.open_ledger(pin.url, _service_key())
+    return _embedded(operator, stack, changes=changes)
+
+
+def _embedded(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> Ledger:
+    from lanectl.adapters.ledger import sqlite
+
+    path, key = embedded_path(operator), _encryption_key(operator)
+    if not path.exists():
+        _refuse_lost(operator)
+        if not changes:
+            path = _nowhere(stack) / FILE
+        sqlite.create(str(path), _genesis(operator), key)
+    return sqlite.open_ledger(str(path), key)
+
+
+def embedded_path(operator: Operator) -> Path:
+    """Return where the embedded ledger lies: where the operator says, or in the state folder."""
+    from pathlib import Path
+
+    return Path(operator.ledger.path) if operator.ledger.path else store_of(operator).folder / FILE
+
+
+def _refuse_lost(operator: Operator) -> None:
+    """Raise UntrustedError if there was a ledger: a missing one is not begun anew in silence."""
+    from lanectl.errors import Remedy, UntrustedError
+
+    if operator.ledger.id is None and not store_of(operator).anchors():
+        return
+    raise UntrustedError(
+        f"the ledger is gone: {embedded_path(operator)}",
+        why="there was one: the operator file or the state folder's anchors name it",
+        remedies=(
+            Remedy("Restore it from a backup, or see docs/recovery.md, 'A lost ledger'."),
+        ),
+    )  # fmt: skip
+
+
+def _nowhere(stack: contextlib.ExitStack) -> Path:
+    from lanectl.adapters.scratch import scratch_folder, scratch_parents
+
+    now = RealSystem().now().timestamp()
+    return stack.enter_context(scratch_folder(scratch_parents(environment()), now=now))
+
+
+def _genesis(operator: Operator) -> bytes:
+    from lanectl.formats import event
+    from lanectl.model.ledger import EventKind, LedgerId, NewEvent
+
+    system = RealSystem()
+    first = NewEvent("created", EventKind.CREATED, system.now(), "lanectl", operator.repository)
+    return event.write(first, LedgerId(system.nonce()))
+
+
+def _encryption_key(operator: Operator) -> str | None:
+    """Return the key of an encrypted ledger, from the file descriptor that a variable numbers."""
+    from lanectl.errors import Remedy, UsageError
+
+    if not operator.ledger.encrypted:
+        return None
+    number = environment().get(_KEY_FD, "")
+    if not number.isdecimal():
+        raise UsageError(
+            "the ledger is encrypted, and no key was given",
+            why=f"{_KEY_FD} numbers no file descriptor to read it from",
+            remedies=(
+                Remedy(f"Give it by a descriptor: {_KEY_FD}=3 lanectl … 3< KEYFILE"),
+            ),
+        )  # fmt: skip
+    from lanectl.adapters.ledger.encryption import read_key
+
+    return read_key(int(number))
+
+
+def _service_key() -> str:
+    from lanectl.errors import Remedy, UsageError
+
+    variables = environment()
+    key = next((variables[n].strip() for n in _KEYS if variables.get(n, "").strip()), "")
+    if not key:
+        raise UsageError(
+            "there is no key for the ledger",
+            why=f"neither {_KEYS[0]} nor {_KEYS[1]} is set",
+            remedies=(
+                Remedy(
+                    "Put the service key into .env.claude.",
+                    ("lanectl", "--profile", ".env.claude", "apply", "BUNDLE"),
+                ),
+            ),
+        )
+    return key
