@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
@@ -62,6 +63,23 @@ def write_exclusive(path: str, data: bytes, *, mode: int) -> None:
     with os.fdopen(fd, "wb") as file:
         os.fchmod(fd, mode)
         file.write(data)
+
+
+def append_line(path: str, line: bytes) -> None:
+    """Append a line and sync it; a line that a crash cut short is ended first.
+
+    Raises UnreadableError. Processes that append at once wait for each other.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0) as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            size = file.seek(0, os.SEEK_END)
+            cut = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+            file.write((b"\n" if cut else b"") + line.rstrip(b"\n") + b"\n")
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise UnreadableError(f"{display(path)} cannot be written: {error.strerror}") from error
 
 
 def replace(path: str, data: bytes, *, mode: int = 0o644) -> None:

@@ -1,7 +1,8 @@
 """The Enforcer's own folders: the operator file, and the state of one repository.
 
 State: `$XDG_STATE_HOME/lanectl/<repository id, percent-encoded>/` with `tip`, `bundles/<sha256>/`,
-`conflicts/`, and beside them what the ledger keeps there (adapters/ledger/, adapters/spool.py).
+`conflicts/` and `anchors.jsonl`, and what the ledger keeps there; what is not appended to is
+written by rename.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SYSTEM_OPERATOR_FILE: Final = "/etc/lanectl/enforcer.toml"
 _LIMIT: Final = 1 << 20
 _BUNDLE_LIMIT: Final = 4097 << 20
+ANCHORS: Final = "anchors.jsonl"
+_ANCHORS_LIMIT: Final = 1 << 30
 
 
 def operator_path(environment: Mapping[str, str], system: str = SYSTEM_OPERATOR_FILE) -> str:
@@ -82,6 +85,16 @@ class FolderStore:
             str(folder / (ARTIFACT + SIGNATURE_SUFFIX)), limit=_BUNDLE_LIMIT
         )
         return (artifact, signature) if artifact is not None and signature is not None else None
+
+    def anchors(self) -> list[bytes]:
+        """Return the signed heads of the ledger, one a line; a half-written last line is none."""
+        data = files.read_optional(str(self.folder / ANCHORS), limit=_ANCHORS_LIMIT) or b""
+        return [line for line in data.split(b"\n")[:-1] if line]
+
+    def add_anchor(self, line: bytes) -> None:
+        """Append a signed head, for good."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.append_line(str(self.folder / ANCHORS), line)
 
     def put_packet(self, digest: Digest, packet: bytes) -> str:
         """Write what the Builder needs after a conflict; return its path."""

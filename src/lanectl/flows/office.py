@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from lanectl.checks.authority import standing
 from lanectl.errors import UnavailableError
-from lanectl.flows.anchor import make_anchor
-from lanectl.flows.authority import AUTHORITY, refuse_frozen, standing
+from lanectl.flows.anchor import make_anchor, newest
 from lanectl.flows.fetch import fetch_trust
 from lanectl.flows.recorder import Recorder, refuse_clock, replay
-from lanectl.flows.restored import refuse_restored
+from lanectl.flows.restored import find_restored, refuse_restored
 from lanectl.flows.trust import acting_key
+from lanectl.model.authority import SIGNERS, refuse_frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from lanectl.flows.trust import OperatorFile
+    from lanectl.model.authority import Standing
     from lanectl.model.evidence import Trust
-    from lanectl.model.ledger import HandoffKey, HandoffRow
+    from lanectl.model.ledger import HandoffKey, HandoffRow, Head
     from lanectl.model.names import Digest
     from lanectl.model.settings import Operator
     from lanectl.model.trust import Key
@@ -43,7 +46,7 @@ class Enforcer(Struct, frozen=True):
     system: System
     remote: Callable[[Operator], Remote]
     forge: Callable[[Operator], AbstractContextManager[Forge]]
-    ledger: Callable[[Operator, bool], AbstractContextManager[Ledger | None]]
+    ledger: Callable[[Operator, bool], AbstractContextManager[Ledger]]
     signer: Callable[[], Signer]
     spool: Spool
 
@@ -56,6 +59,7 @@ class Office(Struct, frozen=True):
     signer: Signer
     recorder: Recorder
     store: EnforcerStore
+    begun: Head
 
     def existing(self, key: HandoffKey) -> HandoffRow | None:
         """Return what the ledger knows of a handoff."""
@@ -70,7 +74,7 @@ class Office(Struct, frozen=True):
         """Sign the ledger's head into the state folder, if the chain has grown."""
         with contextlib.suppress(UnavailableError):
             head, ledger = self.recorder.ledger.head(), self.recorder.ledger.id
-            if head.seq != self.before:
+            if head != self.begun:
                 line = make_anchor(ledger, head, self.recorder.system.now(), self.signer)
                 self.store.add_anchor(line)
 
@@ -89,16 +93,18 @@ def opened(
         enforcer.operator_file, operator, remote, enforcer.repository, enforcer.store
     )
     with enforcer.ledger(operator, changes) as ledger:
-        refuse_restored(enforcer.store.anchors(), ledger, trust.keyring)
         now = system.now()
-        trust = replace(trust, keyring=read_standing(ledger, trust, now).keyring)
+        standing_now = read_standing(ledger, trust, now)
+        trust = replace(trust, keyring=standing_now.keyring)
+        anchor = newest(enforcer.store.anchors(), ledger.id, trust.keyring, now=now)
+        refuse_restored(find_restored(anchor, ledger, restorations(standing_now)))
         key = acting_key(trust, signer.public, now)
         actor = f"enforcer:{key.public.id}"
         recorder = Recorder(ledger, enforcer.spool, system, actor, operator.repository)
         refuse_clock(recorder)
         if changes:
             replay(recorder)
-        office = Office(trust, key, signer, recorder, enforcer.store, ledger.head().seq)
+        office = Office(trust, key, signer, recorder, enforcer.store, ledger.head())
         try:
             yield office
         finally:
@@ -109,6 +115,6 @@ def opened(
 def read_standing(ledger: Ledger, trust: Trust, now: datetime) -> Standing:
     """Return what the signed records of the ledger say now."""
     return standing(
-        ledger.events(kinds=AUTHORITY), trust.keyring, ledger=ledger.id,
+        ledger.events(kinds=SIGNERS), trust.keyring, ledger=ledger.id,
         repository=trust.operator.repository, now=now,
     )  # fmt: skip

@@ -268,6 +268,14 @@ class EnforcerStore(Protocol):
         """Return the kept copy of an accepted bundle: archive and signature."""
         ...
 
+    def anchors(self) -> list[bytes]:
+        """Return the signed heads of the ledger, one a line, as they were added."""
+        ...
+
+    def add_anchor(self, line: bytes) -> None:
+        """Append a signed head, for good."""
+        ...
+
 
 class Enclosure(Struct, frozen=True):
     """What a command may see: one writable folder; parts that are read-only; paths that are hidden."""

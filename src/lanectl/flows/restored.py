@@ -1,0 +1,57 @@
+"""A ledger that was restored from a copy: found by what was signed of it, and made whole again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanectl.errors import Remedy, UntrustedError
+from lanectl.model.anchor import Lost
+from lanectl.model.report import MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lanectl.model.anchor import Anchor, Restoration
+    from lanectl.ports.ledger import Ledger
+
+RECONCILE = Remedy(
+    "Let a lead look at it, and take over what the remote knows.",
+    ("lanectl", "ledger", "reconcile", "--key", "LEADKEY", "--reason", "TEXT"),
+)
+
+
+def find_restored(
+    anchor: Anchor | None, ledger: Ledger, restorations: Iterable[Restoration] = ()
+) -> Lost | None:
+    """Return what was lost if the ledger is behind or beside its own newest anchor, else None.
+
+    Cheap: one event and the head are read. `anchor` is `flows.anchor.newest` of the state folder;
+    `restorations` are a lead's counted records, which explain a loss.
+    """
+    if anchor is None:
+        return None
+    try:
+        event = next(ledger.events(after=anchor.seq - 1), None)
+    except MalformedError:
+        event = None
+    if event is not None and (event.seq, event.hash) == (anchor.seq, anchor.hash):
+        return None
+    if any(restoration.explains(anchor) for restoration in restorations):
+        return None
+    return Lost(anchor, ledger.head())
+
+
+def refuse_restored(lost: Lost | None) -> None:
+    """Raise UntrustedError if something is lost: nothing is applied until a lead has reconciled."""
+    if lost is None:
+        return
+    anchor, head = lost.anchor, lost.head
+    raise UntrustedError(
+        "the ledger is not the one that this Enforcer wrote",
+        why=f"event {anchor.seq} was {anchor.hash} at {anchor.at:%Y-%m-%d %H:%M}Z;"
+        f" now the chain ends at event {head.seq}, {head.hash}",
+        remedies=(
+            Remedy("Find out what it lacks.", ("lanectl", "ledger", "verify")),
+            RECONCILE,
+        ),
+    )
