@@ -191,6 +191,9 @@ class World:
         if not path.exists():
             made = lanectl("keys", "new", "--role", "builder", "--out", path)
             assert made.code == 0, made.err
+        if name == "enforcer":  # the Enforcer's own place: no variable names it
+            default = Path(os.environ["HOME"]) / ".config/lanectl/keys/enforcer.pem"
+            write(default, path.read_bytes(), 0o600)
         return path
 
     def commit(self, message: str) -> str:
@@ -249,6 +252,16 @@ class World:
     def verify(self, bundle: Path, *extra: str | Path) -> Ran:
         """Verify a bundle on the Enforcer's side, as JSON."""
         return lanectl("verify", bundle, "--repo", self.enforcer, "--json", *extra)
+
+    def state(self, pattern: str) -> list[Path]:
+        """Return the files of the Enforcer's state that match."""
+        folder = Path(os.environ["HOME"]) / ".local/state/lanectl"
+        return [p for p in folder.glob(f"*/{pattern}") if p.is_file()]
+
+    def forget_ledger(self) -> None:
+        """Lose the ledger and all that this machine signed of it."""
+        for file in (*self.state("ledger.sqlite*"), *self.state("anchors.jsonl")):
+            file.unlink()
 
     def apply(self, bundle: Path, *extra: str | Path) -> Ran:
         """Apply a bundle on the Enforcer's side, as JSON."""

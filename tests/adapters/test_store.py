@@ -10,11 +10,10 @@ from lanectl.adapters import files
 from lanectl.adapters.store import FolderStore, operator_path, state_folder
 from lanectl.errors import UnreadableError, UsageError
 from lanectl.model.names import Digest, ObjectId, RepositoryId
-from lanectl.ports import AppliedRecord
 from tests.world import write
 
-TIP, TREE = ObjectId("a" * 40), ObjectId("b" * 40)
-RECORD = AppliedRecord(Digest("c" * 64), ObjectId("d" * 40), "feature/x")
+TIP = ObjectId("a" * 40)
+BUNDLE = Digest("c" * 64)
 
 
 @pytest.fixture
@@ -49,30 +48,17 @@ def test_a_repository_id_cannot_lead_out_of_the_state_folder(
     assert store.last_tip() is None
 
 
-def test_records_are_kept_by_base_and_result(store: FolderStore) -> None:
-    assert store.applied(TIP, TREE) is None
-    store.record_applied(TIP, TREE, RECORD)
-    assert store.applied(TIP, TREE) == RECORD
-    assert store.applied(TREE, TIP) is None
-
-
-@pytest.mark.parametrize(
-    "garbage", [b"", b"{", b"[]", b"{}", b'{"bundle": 1, "commit": 2, "branch": 3}']
-)
+@pytest.mark.parametrize("garbage", [b"", b"{", b"a" * 39, b"\xff"])
 def test_damaged_state_is_an_error_not_an_absence(store: FolderStore, garbage: bytes) -> None:
     store.record_tip(TIP)
-    store.record_applied(TIP, TREE, RECORD)
-    for file in (store.folder / "tip", *store.folder.glob("applied/*")):
-        file.write_bytes(garbage)
-    with pytest.raises(UnreadableError, match="damaged"):
-        store.applied(TIP, TREE)
+    (store.folder / "tip").write_bytes(garbage)
     with pytest.raises(UnreadableError, match="damaged"):
         store.last_tip()
 
 
 def test_state_is_private(store: FolderStore) -> None:
-    store.keep(RECORD.bundle, b"artifact", b"signature")
-    kept = store.folder / "bundles" / RECORD.bundle
+    store.keep(BUNDLE, b"artifact", b"signature")
+    kept = store.folder / "bundles" / BUNDLE
     assert (kept / "artifact.tar.gz").read_bytes() == b"artifact"
     assert (kept / "artifact.tar.gz").stat().st_mode & 0o777 == 0o600
     assert store.folder.stat().st_mode & 0o777 == 0o700

@@ -33,7 +33,9 @@ def test_one_handoff_becomes_one_pull_request(story: ForgeWorld) -> None:
     assert git(story.enforcer, "rev-parse", "feature/fix-login") == commit
     digest = done.json["bundle"].removeprefix("sha256:")
     published = git(story.hub, "ls-tree", "--name-only", f"refs/lanectl/{digest}").splitlines()
-    assert published == ["artifact.tar.gz", "artifact.tar.gz.sigstore.json"]
+    assert published == [
+        "artifact.tar.gz", "artifact.tar.gz.admission.sigstore.json", "artifact.tar.gz.sigstore.json",
+    ]  # fmt: skip
     body = story.view.body(number)
     assert digest in body
     assert commit in body
@@ -61,8 +63,7 @@ def test_applying_again_finds_the_same_pull_request_and_writes_nothing(story: Fo
 def test_lost_state_is_healed_by_what_is_there(story: ForgeWorld) -> None:
     bundle = story.packed()
     number = story.publish(bundle)
-    for file in state_files(story, "journal/*") + state_files(story, "applied/*"):
-        file.unlink()
+    story.forget_ledger()
     git(story.enforcer, "update-ref", "-d", "refs/heads/feature/fix-login")
     again = story.apply(bundle, "--pr")
     assert (again.code, again.json["pull_request"]["number"]) == (0, number)
@@ -75,8 +76,7 @@ def test_lost_state_is_healed_by_what_is_there(story: ForgeWorld) -> None:
 def test_another_enforcer_makes_the_very_same_commit(story: ForgeWorld) -> None:
     bundle = story.packed()
     first = story.apply(bundle).json["commit"]
-    for file in state_files(story, "applied/*"):
-        file.unlink()
+    story.forget_ledger()
     git(story.enforcer, "update-ref", "-d", "refs/heads/feature/fix-login")
     assert story.apply(bundle).json["commit"] == first
 
@@ -191,15 +191,17 @@ def test_a_token_without_check_runs_leaves_a_status(story: ForgeWorld) -> None:
 
 
 @pytest.mark.e2e
-def test_the_journal_is_private(story: ForgeWorld) -> None:
+def test_every_step_is_an_event(story: ForgeWorld) -> None:
     story.publish(story.packed())
-    [journal] = state_files(story, "journal/*")
-    assert stat.S_IMODE(journal.stat().st_mode) == 0o600
-    steps = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert [s["step"] for s in steps if s["state"] == "done"] == [
+    [ledger] = story.state("ledger.sqlite")
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
+    events = story.events()
+    assert [e["data"]["step"] for e in events if e["kind"] == "step-done"] == [
         "bundle", "push", "pull-request", "labels", "check",
     ]  # fmt: skip
-    assert steps[0] == {"facts": {}, "state": "intended", "step": "bundle"}
+    assert [e["kind"] for e in events if not e["kind"].startswith("step")] == [
+        "created", "queued", "claimed", "applied", "published",
+    ]  # fmt: skip
 
 
 @pytest.mark.e2e
@@ -251,7 +253,7 @@ def test_the_same_change_under_another_slug_is_the_same_pull_request(story: Forg
     number = done.json["pull_request"]["number"]
     assert story.judge(number).code == 0
     assert story.publish(other) == number
-    for file in state_files(story, "bundles/*/artifact.tar.gz"):
+    for file in story.state("bundles/*/artifact.tar.gz"):
         file.unlink()
     lost = story.apply(other, "--pr")
     assert (lost.code, "no copy is left" in lost.err) == (5, True)
@@ -263,8 +265,7 @@ def test_a_superseding_commit_that_was_not_pushed_is_not_taken_back(story: Forge
     write(story.builder / "new.txt", b"better\n")
     second = story.pack()
     commit = story.apply(second).json["commit"]
-    for file in state_files(story, "applied/*"):
-        file.unlink()
+    story.forget_ledger()
     done = story.apply(second, "--pr")
     assert (done.code, done.json["commit"]) == (0, commit), done.err
     assert git(story.enforcer, "rev-parse", "feature/fix-login") == commit
@@ -321,7 +322,6 @@ def test_a_foreign_commit_on_top_is_not_taken_for_a_later_bundle(story: ForgeWor
     git(story.person, "commit", "-q", "--allow-empty", "-m", "mine")
     git(story.person, "push", "-q", str(story.hub), "HEAD:refs/heads/feature/fix-login")
     story.forge.sync(story.name)
-    for file in state_files(story, "journal/*"):
-        file.unlink()
+    story.forget_ledger()
     done = story.apply(bundle, "--pr")
     assert (done.code, "is not the handoff's commit" in done.err) == (5, True), done.err

@@ -16,7 +16,7 @@ from lanectl.errors import UnavailableError
 from lanectl.flows.anchor import make_anchor, newest
 from lanectl.flows.fetch import fetch_trust
 from lanectl.flows.recorder import Recorder, refuse_clock, replay
-from lanectl.flows.restored import find_restored, refuse_restored
+from lanectl.flows.restored import find_restored, refuse_restored, restorations_of
 from lanectl.flows.trust import acting_key
 from lanectl.model.authority import SIGNERS, refuse_frozen
 
@@ -97,7 +97,7 @@ def opened(
         standing_now = read_standing(ledger, trust, now)
         trust = replace(trust, keyring=standing_now.keyring)
         anchor = newest(enforcer.store.anchors(), ledger.id, trust.keyring, now=now)
-        refuse_restored(find_restored(anchor, ledger, restorations(standing_now)))
+        refuse_restored(find_restored(anchor, ledger, restorations_of(standing_now)))
         key = acting_key(trust, signer.public, now)
         actor = f"enforcer:{key.public.id}"
         recorder = Recorder(ledger, enforcer.spool, system, actor, operator.repository)

@@ -1,0 +1,1 @@
+"""The ledger's back ends, one file each: they record and claim, and decide nothing."""
