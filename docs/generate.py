@@ -39,7 +39,7 @@ def rules() -> str:
         "# Rules\n",
         "Every finding names one of these rules. All of them block: none can be allowed.\n",
         "`source/…` is judged by `pack`, `commit/…` by `verify --commit`, `pull-request/…` by "
-        "`verify --pull-request`, `lane/…` and `workflow/…` by `lane check`, the "
+        "`verify --pull-request`, `admission/…` where a bundle has an admission or must have one, `lane/…` and `workflow/…` by `lane check`, the "
         "others by `verify` and `apply`; `paths/…` and `rollback/…` by `pack` as well, so that the "
         "Builder learns of them first.\n",
     ]

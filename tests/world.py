@@ -258,6 +258,14 @@ class World:
         folder = Path(os.environ["HOME"]) / ".local/state/lanectl"
         return [p for p in folder.glob(f"*/{pattern}") if p.is_file()]
 
+    def events(self) -> list[dict[str, Any]]:
+        """Return the bodies of the embedded ledger's events."""
+        from lanectl.adapters.ledger.sqlite import open_ledger
+
+        [path] = self.state("ledger.sqlite")
+        with contextlib.closing(open_ledger(str(path))) as ledger:
+            return [json.loads(event.body) for event in ledger.events()]
+
     def forget_ledger(self) -> None:
         """Lose the ledger and all that this machine signed of it."""
         for file in (*self.state("ledger.sqlite*"), *self.state("anchors.jsonl")):

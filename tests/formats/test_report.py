@@ -180,7 +180,7 @@ def test_no_hostile_text_reaches_any_form_unescaped(report: VerificationReport) 
 
 @FUZZ
 @given(reports())
-def test_a_sarif_log_is_whole(report: VerificationReport) -> None:
+def test_a_sarif_log_is_same_personle(report: VerificationReport) -> None:
     log = formats.to_sarif(report, "in box/artifact.tar.gz")
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]

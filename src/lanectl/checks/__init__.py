@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lanectl.checks import (
+    admission,
     archive,
     commit,
     envelope,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, source, pull_request, lane, workflow,
+    rollback, commit, admission, source, pull_request, lane, workflow,
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}
@@ -48,7 +49,10 @@ RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in fami
 def judge(evidence: Evidence) -> tuple[Step, ...]:
     """Return all steps with all findings of those that could run."""
     steps: list[Step] = []
-    for title, is_possible, check, families in _STEPS if evidence.commit_wanted else _STEPS[:-1]:
+    wanted = {"commit": evidence.commit_wanted, "admission": evidence.admission is not None}
+    for title, is_possible, check, families in _STEPS:
+        if not wanted.get(title, True):
+            continue
         refused = [f for f in evidence.faults if f.rule.partition("/")[0] in families]
         faults = [*refused, *check(evidence)]
         findings = tuple(dict.fromkeys(find(faults)))
@@ -63,6 +67,11 @@ def judge(evidence: Evidence) -> tuple[Step, ...]:
 def is_authenticated(evidence: Evidence) -> bool:
     """Whether the steps that come before inflating anything have passed."""
     return all(step.state is StepState.PASSED for step in judge(evidence)[:_BEFORE_INFLATING])
+
+
+def is_admitted(evidence: Evidence) -> bool:
+    """Whether the bundle has an admission that is good in every way."""
+    return admission.is_possible(evidence) and not any(admission.check(evidence))
 
 
 def judge_change(
@@ -103,4 +112,5 @@ _STEPS: tuple[tuple[str, Callable[[Evidence], bool], Callable[[Evidence], Iterab
     ("sbom", lambda e: e.bundle is not None, sbom.check, set()),
     ("rollback", lambda e: e.files is not None and e.rules is not None, rollback.check, set()),
     ("commit", lambda e: e.commit is not None, commit.check, set()),
+    ("admission", admission.is_possible, admission.check, {"admission"}),
 )  # fmt: skip

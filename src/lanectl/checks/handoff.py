@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from lanectl.errors import Remedy
-from lanectl.model.evidence import Line
+from lanectl.model.evidence import SKEW, Line
 from lanectl.model.report import Fault, Rule
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lanectl.model.evidence import Evidence
 
 VALIDITY: Final = timedelta(days=7)
-SKEW: Final = timedelta(minutes=5)
 
 _REBASE = Remedy(
     "Rebase the work onto the target branch and pack again.",

@@ -1,4 +1,8 @@
-"""Signature: made by a key that the target's tip registers for Builders, and that is good now."""
+"""Signature: made by a key that the target's tip registers for Builders, and that is good now.
+
+Of an admitted bundle: that was good when it was admitted. Any revocation stops `apply`; what was
+admitted before the key may have been in other hands stays good.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +81,9 @@ def check(evidence: Evidence) -> Iterator[Fault]:
         yield Fault(
             "signature/not-valid-now", key.public.id, f"{evidence.now:%Y-%m-%d %H:%M}Z", span
         )
-    if key.revoked:
+    if key.revoked and (
+        evidence.admitted is None or key.revoked.compromised_since <= evidence.admitted
+    ):
         yield Fault(
             "signature/revoked", key.public.id, f"revoked {key.revoked.at:%Y-%m-%d}", "a good key"
         )

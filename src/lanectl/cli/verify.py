@@ -65,7 +65,7 @@ def command(
         trust, why = try_trust(side.operator_file, side.repository, side.store, side.absent)
         report = verify(
             submission, trust=trust, untrusted=why, repository=side.repository,
-            system=side.system, commit=commit,
+            system=side.system, commit=commit, admission=neutral.admission(bundle),
         )  # fmt: skip
     show(report, why, bundle, Format.JSON if as_json else output)
     return exit_code(report)
@@ -122,4 +122,7 @@ def _show_text(report: VerificationReport) -> None:
     if report.signer:
         render.data(f"signer  {display(report.signer.name)}, key {report.signer.public.id}")
     render.data(f"bundle  sha256:{report.digest}")
+    if report.admission:
+        at = f"{report.admission.at:%Y-%m-%d %H:%M:%S}Z"
+        render.data(f"        admitted {at} as {report.admission.commit}")
     render.data(report.outcome.value.upper())

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lanectl import checks
+from lanectl.flows.verify_admission import gather_admission
 from lanectl.formats import archive, envelope, statement
 from lanectl.formats.keys import is_valid_signature
 from lanectl.model.bundle import ATTESTATION, PATCH
@@ -45,13 +46,30 @@ def verify(
     repository: TargetRepository | None,
     system: System,
     commit: str | None = None,
+    admission: bytes | None = None,
+    admission_required: bool = False,
 ) -> VerificationReport:
     """Return the report over a bundle, with all findings of the steps that could run.
 
     `commit` is a revision to compare with the bundle. Without trust the outcome is `unverified`
-    at best, and `untrusted` says why.
+    at best, and `untrusted` says why. Under a good `admission`, the file's bytes, the bundle is
+    judged by the time it was admitted at: `apply` never gives one.
     """
-    evidence = _gather(submission, trust, repository, system, commit)
+    evidence = Evidence(
+        now=system.now(),
+        artifact=Digest.of(submission.artifact),
+        trust=trust,
+        rules=trust.rules if trust else None,
+        signature_present=submission.signature is not None,
+        commit_wanted=commit is not None,
+    )
+    if repository is not None and commit is not None:
+        evidence = _gather_commit(evidence, repository, commit)
+    evidence = _gather_signature(evidence, submission.signature)
+    if admission is not None or admission_required:
+        evidence = gather_admission(evidence, admission, repository)
+    if trust is None or checks.is_authenticated(evidence):
+        evidence = _gather_content(evidence, submission.artifact, repository)
     statement_read = evidence.outer or evidence.inner
     return VerificationReport(
         digest=evidence.artifact,
@@ -62,33 +80,21 @@ def verify(
         statement=statement_read,
         signer=evidence.signer if evidence.signature_valid else None,
         files=evidence.files or (),
+        admission=evidence.admission.said if evidence.admission and evidence.admitted else None,
     )
 
 
-def _gather(
-    submission: Submission,
-    trust: Trust | None,
-    repository: TargetRepository | None,
-    system: System,
-    commit: str | None,
+def _gather_commit(evidence: Evidence, repository: TargetRepository, commit: str) -> Evidence:
+    facts = repository.find_commit(commit)
+    parent = repository.find_commit(facts.parents[0]) if facts and facts.parents else None
+    return replace(evidence, commit=facts, commit_parent=parent)
+
+
+def _gather_content(
+    evidence: Evidence, artifact: bytes, repository: TargetRepository | None
 ) -> Evidence:
-    evidence = Evidence(
-        now=system.now(),
-        artifact=Digest.of(submission.artifact),
-        trust=trust,
-        rules=trust.rules if trust else None,
-        signature_present=submission.signature is not None,
-        commit_wanted=commit is not None,
-    )
-    if repository is not None and commit is not None:
-        facts = repository.find_commit(commit)
-        parent = repository.find_commit(facts.parents[0]) if facts and facts.parents else None
-        evidence = replace(evidence, commit=facts, commit_parent=parent)
-    evidence = _gather_signature(evidence, submission.signature)
-    if trust is not None and not checks.is_authenticated(evidence):
-        return evidence
-    limits = trust.operator.limits if trust else Limits()
-    evidence = _gather_bundle(evidence, submission.artifact, limits)
+    limits = evidence.trust.operator.limits if evidence.trust else Limits()
+    evidence = _gather_bundle(evidence, artifact, limits)
     said = evidence.outer or evidence.inner
     if repository is not None and said is not None:
         evidence = _gather_replay(evidence, repository, said.handoff)

@@ -1,7 +1,8 @@
 """Verify a pull request: each of its commits against the bundle published for it. Changes nothing.
 
 Markers and branch names only say where to look. What counts is the bundle at `refs/lanectl/`,
-judged by the trust of the target's tip, and the commit's tree.
+judged by the trust of the target's tip, the Enforcer's admission of it as this commit, and the
+commit's tree.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from lanectl.errors import RefusedError, UntrustedError
 from lanectl.flows.rollback import recompute
 from lanectl.flows.trust import load_trust, read_operator
 from lanectl.flows.verify import Submission, verify
-from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
 from lanectl.model.display import display
 from lanectl.model.handoff import APPLIED, ROLLED_BACK, bundle_ref, parse_message
 from lanectl.model.pull_request_evidence import (
@@ -156,7 +157,7 @@ def _judge(
     tree = bundles.get(bundle_ref(marker.trailers.bundle)) if marker else None
     if tree is None:
         return None
-    names = (ARTIFACT, ARTIFACT + SIGNATURE_SUFFIX)
+    names = tuple(ARTIFACT + suffix for suffix in ("", SIGNATURE_SUFFIX, ADMISSION_SUFFIX))
     limit = trust.operator.limits.inflated + (1 << 20)
     found = repository.objects.files_at(tree, names, limit=limit)
     if ARTIFACT not in found:
@@ -164,4 +165,5 @@ def _judge(
     return verify(
         Submission(found[ARTIFACT], found.get(names[1])), trust=trust, untrusted=None,
         repository=repository, system=system, commit=commit.id,
+        admission=found.get(names[2]), admission_required=True,
     )  # fmt: skip

@@ -21,6 +21,9 @@ PREDICATE_TYPE: Final = "urn:lanectl:admission:v1"
 LIMIT: Final = 1 << 16
 """Bytes of a statement that a reader accepts."""
 
+FILE_LIMIT: Final = 2 * LIMIT
+"""Bytes of the file around it."""
+
 _RULE: Final = "admission/malformed"
 _FIELDS: Final = Fields(_RULE)
 _PREDICATE: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lanectl import __version__
+from lanectl.formats.statement import format_time
 from lanectl.model.display import display, display_path
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def to_json(report: VerificationReport) -> dict[str, Any]:
         if signer is None
         else {"key": signer.public.id, "name": display(signer.name), "role": signer.role.value},
         "handoff": _handoff(report),
+        "admission": _admission(report),
         "steps": [_step(step) for step in report.steps],
         "findings": [finding_json(f) for f in report.findings],
         "files": [file_json(f) for f in report.files],
@@ -135,6 +137,18 @@ def _handoff(report: VerificationReport) -> dict[str, Any] | None:
         "result_tree": handoff.result_tree,
         "attempt": at.attempt if at else None,
         "supersedes": at.supersedes if at else None,
+    }
+
+
+def _admission(report: VerificationReport) -> dict[str, Any] | None:
+    said = report.admission
+    if said is None:
+        return None
+    return {
+        "admitted": format_time(said.at),
+        "commit": said.commit,
+        "policy": said.policy,
+        "ledger": {"id": said.ledger, "seq": said.seq, "head": said.head},
     }
 
 

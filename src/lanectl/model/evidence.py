@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -11,12 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from lanectl.model.admission import Admission
     from lanectl.model.bundle import Bundle, Envelope, Statement
     from lanectl.model.change import FileChange
     from lanectl.model.names import Digest, ObjectFormat, ObjectId
     from lanectl.model.report import Fault, TrustSource
     from lanectl.model.settings import Operator, Rules
     from lanectl.model.trust import Key, Keyring
+
+
+SKEW: Final = timedelta(minutes=5)
+"""By how much two honest clocks may differ."""
 
 
 class Line(enum.StrEnum):
@@ -84,11 +90,28 @@ class BaseFacts(Struct, frozen=True):
     object_format: ObjectFormat
 
 
+class AdmissionFacts(Struct, frozen=True):
+    """What was found of an admission, at the present time `now`; nothing but the time: no file.
+
+    Key and signature are looked at under trust, `said` is read under a valid signature only.
+    `policy_on_target` says whether the target's history holds the policy commit.
+    """
+
+    now: datetime
+    envelope: Envelope | None = None
+    key: Key | None = None
+    signature_valid: bool | None = None
+    said: Admission | None = None
+    policy_on_target: bool | None = None
+
+
 class Evidence(Struct, frozen=True):
     """All facts about one bundle. None means: could not be gathered, so cannot be judged.
 
     `faults` is what the strict readers refused. `rollback` maps the paths that the statement names
     to their content in the result tree. `commit_wanted` says that a commit was to be compared.
+    `admission` is None where none is there and none is asked for. Under a good one `admitted` is
+    its time, and so is `now`, the time by which everything else is judged.
     """
 
     now: datetime
@@ -109,6 +132,8 @@ class Evidence(Struct, frozen=True):
     commit: CommitFacts | None = None
     commit_parent: CommitFacts | None = None
     commit_wanted: bool = False
+    admission: AdmissionFacts | None = None
+    admitted: datetime | None = None
 
     @property
     def files(self) -> tuple[FileChange, ...] | None:

@@ -11,6 +11,7 @@ from lanectl.errors import ExitCode, LaneError
 
 if TYPE_CHECKING:
     from lanectl.errors import Remedy
+    from lanectl.model.admission import Admission
     from lanectl.model.bundle import Bundle, Circumstances, Statement
     from lanectl.model.change import FileChange
     from lanectl.model.names import Digest, ObjectId
@@ -98,7 +99,10 @@ class TrustSource(Struct, frozen=True):
 
 
 class VerificationReport(Struct, frozen=True):
-    """All steps over one bundle, with everything the judgement was made of."""
+    """All steps over one bundle, with everything the judgement was made of.
+
+    `admission` is there only if it is good: the bundle was then judged by its time.
+    """
 
     digest: Digest
     steps: tuple[Step, ...]
@@ -108,6 +112,7 @@ class VerificationReport(Struct, frozen=True):
     statement: Statement | None
     signer: Key | None
     files: tuple[FileChange, ...]
+    admission: Admission | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

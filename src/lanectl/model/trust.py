@@ -58,8 +58,13 @@ class Key(Struct, frozen=True):
     revoked: Revocation | None = None
 
     def is_same_person(self, other: Key) -> bool:
-        """Whether two keys are one, or stand for one identity."""
-        return self.public.id == other.public.id or self.email.casefold() == other.email.casefold()
+        """Whether two keys are one, or are registered to one identity: a name or an email in common."""
+        return (
+            self.public.id == other.public.id
+            or self.name.casefold() == other.name.casefold()
+            or self.email.casefold() == other.email.casefold()
+        )
+
 
 
 class Keyring(Struct, frozen=True):

@@ -78,6 +78,15 @@ def submission(path: str, signature: str | None, operator: str | None = None) ->
     return Submission(artifact, files.read_optional(path + SIGNATURE_SUFFIX, limit=FILE_LIMIT))
 
 
+def admission(path: str) -> bytes | None:
+    """Return the bytes of the admission beside a bundle, if one is there. Not for `apply`."""
+    from lanectl.adapters import files
+    from lanectl.formats.admission import FILE_LIMIT
+    from lanectl.model.bundle import ADMISSION_SUFFIX
+
+    return files.read_optional(path + ADMISSION_SUFFIX, limit=FILE_LIMIT)
+
+
 def place_in_history(start: str, base: ObjectId) -> PlaceInHistory | None:
     """Return where a bundle's base stands in the repository at `start`, for people."""
     from lanectl.adapters.git.history import place_in_history as look

@@ -1,0 +1,172 @@
+"""Admission: the Enforcer's own word that it made this commit from this bundle, and when.
+
+The word of a Builder's key, of a key that was not good then, or about something else is none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanectl.errors import Remedy
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
+from lanectl.model.evidence import SKEW
+from lanectl.model.report import Fault, Rule
+from lanectl.model.trust import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lanectl.model.admission import Admission
+    from lanectl.model.evidence import Evidence
+    from lanectl.model.trust import Key
+
+_APPLY = Remedy(
+    "Let lanectl apply the bundle and publish its admission.",
+    ("lanectl", "apply", "--pr", "artifact.tar.gz"),
+)
+_REGISTER = Remedy(
+    "Let a person with write access register the Enforcer's key and merge that commit.",
+    ("lanectl", "init", "--builder-key", "FILE", "--enforcer-key", "FILE"),
+)
+
+RULES = (
+    Rule(
+        "admission/missing",
+        "The bundle has no admission",
+        "A signed bundle may still have been refused; only the Enforcer can say that it was applied.",
+        _APPLY,
+    ),
+    Rule(
+        "admission/malformed",
+        "The admission is not the strict, canonical document that it must be",
+        "Two readers could understand duplicate or unknown fields differently.",
+        _APPLY,
+    ),
+    Rule(
+        "admission/unknown-key",
+        "The admitting key is not in the keyring at the target's tip",
+        "Trust comes from the target branch, never from what is published beside a bundle.",
+        _REGISTER,
+    ),
+    Rule(
+        "admission/wrong-role",
+        "The admitting key is not an Enforcer's of its own",
+        "Who wrote a change must not admit it: the two lanes differ in key and in identity.",
+        _REGISTER,
+    ),
+    Rule(
+        "admission/invalid",
+        "The admission's signature does not fit its payload and key",
+        "It was changed after it was signed, or signed by another key.",
+        _APPLY,
+    ),
+    Rule(
+        "admission/not-valid-then",
+        "The admitting key was not valid at the admission's time",
+        "A key has a beginning and an end, so that a lost one does not stay good for ever.",
+        _REGISTER,
+    ),
+    Rule(
+        "admission/compromised",
+        "The admitting key may have been in other hands at the admission's time",
+        "Whoever holds it can admit anything.",
+        Remedy(
+            "Look at the change again, and let it be admitted with a new key.",
+            ("lanectl", "keys", "new", "--role", "enforcer"),
+        ),
+    ),
+    Rule(
+        "admission/future",
+        "The admission's time cannot be",
+        "It lies in the future, or before the bundle was issued.",
+        Remedy("Set the clock of the Enforcer's machine, and let it admit the bundle again."),
+    ),
+    Rule(
+        "admission/mismatch",
+        "The admission is about something else",
+        "It names another bundle, commit, result tree or repository.",
+        _APPLY,
+    ),
+    Rule(
+        "admission/policy",
+        "The admission's policy commit was never the target's",
+        "The rules and keys that it was judged by must have stood on the target branch.",
+        Remedy(
+            "Fetch the target branch; if it still fails, let the bundle be admitted again.",
+            ("git", "fetch", "origin"),
+        ),
+    ),
+)
+
+
+def is_possible(evidence: Evidence) -> bool:
+    """Whether there is an admission with a valid signature, and a bundle to compare it with."""
+    said = evidence.admission.said if evidence.admission else None
+    return None not in (said, evidence.outer, evidence.trust)
+
+
+def check(evidence: Evidence) -> Iterator[Fault]:
+    """Yield why the admission is not to be believed. Beyond its presence this needs trust."""
+    found = evidence.admission
+    if found is None:
+        return
+    if found.envelope is None:
+        if not any(f.rule == "admission/malformed" for f in evidence.faults):
+            yield Fault(
+                "admission/missing", ARTIFACT + ADMISSION_SUFFIX, "no such file", "an admission"
+            )
+        return
+    if found.signature_valid is None:  # nobody to believe
+        return
+    key, said = found.key, found.said
+    if key is None:
+        yield Fault("admission/unknown-key", "hint", found.envelope.hint, "a key of the keyring")
+        return
+    yield from _role(evidence, key)
+    if not found.signature_valid:
+        got = "a signature that does not verify"
+        yield Fault("admission/invalid", key.public.id, got, "a valid one")
+    if said is None:
+        return
+    yield from _times(evidence, key, said)
+    yield from _subject(evidence, said)
+    if found.policy_on_target is False:
+        yield Fault("admission/policy", "policy", said.policy, "a commit of the target's history")
+
+
+def _role(evidence: Evidence, key: Key) -> Iterator[Fault]:
+    if key.role is not Role.ENFORCER:
+        yield Fault("admission/wrong-role", key.public.id, key.role, Role.ENFORCER)
+    elif evidence.signer is not None and key.is_same_person(evidence.signer):
+        got = f"{key.name} <{key.email}>, who signed the bundle too"
+        yield Fault("admission/wrong-role", key.public.id, got, "another name and email")
+
+
+def _times(evidence: Evidence, key: Key, said: Admission) -> Iterator[Fault]:
+    at = f"{said.at:%Y-%m-%d %H:%M}Z"
+    if not key.not_before <= said.at < key.not_after:
+        span = f"{key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d}"
+        yield Fault("admission/not-valid-then", key.public.id, at, span)
+    if key.revoked and key.revoked.compromised_since <= said.at:
+        since = f"before {key.revoked.compromised_since:%Y-%m-%d %H:%M}Z"
+        yield Fault("admission/compromised", key.public.id, at, since)
+    now = evidence.admission.now if evidence.admission else evidence.now
+    circumstances = evidence.outer.circumstances if evidence.outer else None
+    if said.at > now + SKEW:
+        yield Fault("admission/future", "admitted", at, f"a time before {now:%Y-%m-%d %H:%M}Z")
+    elif circumstances is not None and said.at < circumstances.issued - SKEW:
+        issued = f"a time after {circumstances.issued:%Y-%m-%d %H:%M}Z"
+        yield Fault("admission/future", "admitted", at, issued)
+
+
+def _subject(evidence: Evidence, said: Admission) -> Iterator[Fault]:
+    pairs: list[tuple[str, str, str]] = [("bundle", said.bundle, evidence.artifact)]
+    if evidence.outer is not None:
+        handoff = evidence.outer.handoff
+        pairs.append(("result tree", said.result_tree, handoff.result_tree))
+        pairs.append(("repository", said.repository, handoff.repository))
+    if evidence.commit is not None:
+        pairs.append(("commit", said.commit, evidence.commit.id))
+    for where, got, expected in pairs:
+        if got != expected:
+            yield Fault("admission/mismatch", where, got, expected)
