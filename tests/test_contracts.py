@@ -36,6 +36,8 @@ def package(tmp_path: Path) -> Path:
     [
         ("", ""),
         ("wiring/codex.py", "import httpx"),
+        ("wiring/codex.py", "from lanectl.wiring import ledger"),
+        ("wiring/common.py", "import sqlite3"),
         ("wiring/common.py", "from lanectl.adapters.probes import remote"),
         ("adapters/keys.py", "import httpx"),  # what the codex lane imports, imports it
         ("adapters/git/builder.py", "def push():\n    import socket"),  # as late as it may be

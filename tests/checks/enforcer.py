@@ -22,7 +22,7 @@ from lanectl.model.names import RepositoryId
 from lanectl.model.report import VerificationReport
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Made, Plan, make
-from tests.world import git
+from tests.world import git, write
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,15 @@ class Enforcer:
         return SameEngine(git, found, scratch, environment)
 
     def settle(self) -> Enforcer:
-        """Put the operator file where the command line looks for it."""
+        """Put the operator file and the Enforcer's key where the command line looks for them."""
         place = Path(os.environ["HOME"]) / ".config/lanectl/enforcer.toml"
         place.parent.mkdir(parents=True)
         self.operator_file = self.operator_file.rename(place)
+        write(
+            place.with_name("keys") / "enforcer.pem",
+            (bundle.KEYS / "test-only-enforcer.pem").read_bytes(),
+            0o600,
+        )
         return self
 
     def advance(self, files: dict[str, bytes | None], *, parent: str = "refs/heads/main") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanectl.checks.handoff import SKEW
+from lanectl.model.evidence import SKEW
 from lanectl.formats import admission, anchor, envelope
 from lanectl.formats.keys import is_valid_signature
 from lanectl.model.anchor import Anchor

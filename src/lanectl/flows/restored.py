@@ -5,19 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy, UntrustedError
-from lanectl.model.anchor import Lost
+from lanectl.model.anchor import Lost, Restoration
+from lanectl.model.ledger import EventKind
+from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lanectl.model.anchor import Anchor, Restoration
+    from lanectl.model.anchor import Anchor
+    from lanectl.model.authority import Standing
     from lanectl.ports.ledger import Ledger
 
 RECONCILE = Remedy(
     "Let a lead look at it, and take over what the remote knows.",
     ("lanectl", "ledger", "reconcile", "--key", "LEADKEY", "--reason", "TEXT"),
 )
+
+
+def restorations_of(standing: Standing) -> tuple[Restoration, ...]:
+    """Return what leads said of restored ledgers, of the records that count."""
+    found = []
+    for one in standing.counted:
+        said = one.record.subject
+        if one.record.kind is EventKind.RESTORED:
+            found.append(
+                Restoration(
+                    int(said["lost_seq"]), Digest(said["lost_hash"]),
+                    int(said["restored_seq"]), Digest(said["restored_hash"]), one.record.issued,
+                )
+            )  # fmt: skip
+    return tuple(found)
 
 
 def find_restored(

@@ -67,14 +67,16 @@ def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> 
 
 
 def _embedded(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> Ledger:
-    from lanectl.adapters.ledger import sqlite
+    from lanectl.adapters.ledger import sqlite, sqlite_create
+    from lanectl.errors import ConflictError
 
     path, key = embedded_path(operator), _encryption_key(operator)
     if not path.exists():
         _refuse_lost(operator)
         if not changes:
             path = _nowhere(stack) / FILE
-        sqlite.create(str(path), _genesis(operator), key)
+        with contextlib.suppress(ConflictError):  # another process made it at this moment
+            sqlite_create.create(str(path), _genesis(operator), key)
     return sqlite.open_ledger(str(path), key)
 
 
@@ -131,7 +133,7 @@ def _encryption_key(operator: Operator) -> str | None:
                 Remedy(f"Give it by a descriptor: {_KEY_FD}=3 lanectl … 3< KEYFILE"),
             ),
         )  # fmt: skip
-    from lanectl.adapters.ledger.encryption import read_key
+    from lanectl.adapters.ledger.sqlite_key import read_key
 
     return read_key(int(number))
 
