@@ -15,18 +15,19 @@ class MoveError(ValueError):
 def moved(row: HandoffRow | None, event: Event) -> HandoffRow | None:
     """Return the handoff after an event; `row` itself where the event moves nothing.
 
-    Raises MoveError for a strict event from another state, and ValueError for data that lack what
-    the move needs. Claims are not looked at: they are no part of what events add up to.
+    Raises MoveError for a strict event from another state or about no handoff, and ValueError for
+    data that lack what the move needs. Claims are not looked at: they are no part of what events
+    add up to.
     """
     what = event.event
-    if what.kind not in MOVES or what.handoff is None:
+    if what.kind not in MOVES:
         return row
     state = row.state if row else None
-    if state not in MOVES[what.kind]:
+    if what.handoff is None or state not in MOVES[what.kind]:
         if what.kind in STRICT:
             raise MoveError(f"{what.kind} is not possible: the handoff is {state or 'unknown'}")
         return row
-    if what.kind is EventKind.QUEUED or row is None:
+    if row is None or what.kind is EventKind.QUEUED:  # nothing else moves what is not there
         return _queued(event)
     row = replace(row, state=HandoffState(what.kind.value), updated=what.at)
     data = what.data

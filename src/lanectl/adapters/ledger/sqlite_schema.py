@@ -15,7 +15,7 @@ create table events (
   seq integer primary key,
   prev text not null,
   hash text not null,
-  body text not null check (json_valid(body)),
+  body text not null check (json_valid(body) and length(cast(body as blob)) <= 262144),
   id text not null generated always as (json_extract(body, '$.id')) virtual unique,
   kind text not null generated always as (json_extract(body, '$.kind')) virtual,
   at text not null generated always as (json_extract(body, '$.at')) virtual,
