@@ -1,0 +1,1 @@
+"""The ledger on every back end that it can lie on."""
