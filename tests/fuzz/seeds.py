@@ -94,6 +94,19 @@ _MESSAGE = (
     f"[CLAUDE-APPLIED:fix-login] Fix the login\n\nBecause.\n\nLanectl-Bundle: sha256:{_DIGEST}\n"
     f"Lanectl-Base: {_COMMIT}\nLanectl-Result-Tree: {_TREE}\nLanectl-Signer: {_DIGEST}\n"
 )
+_ADMISSION = {
+    "_type": "https://in-toto.io/Statement/v1",
+    "predicate": {
+        "admitted": "2026-01-15T12:00:00Z", "ledger": "1" * 32, "ledger_head": "2" * 64,
+        "ledger_seq": "7", "policy": _COMMIT, "repository": "example.test/acme/shop",
+        "result_tree": _COMMIT,
+    },
+    "predicateType": "urn:lanectl:admission:v1",
+    "subject": [
+        {"digest": {"sha256": "3" * 64}, "name": "artifact.tar.gz"},
+        {"digest": {"gitCommit": _COMMIT}, "name": "commit"},
+    ],
+}  # fmt: skip
 _WORKFLOW = b"""on:
   pull_request: {branches: ['main', 'feature/**', '!feature/x-[a-c]+']}
   workflow_run: {workflows: [CI], types: [completed]}
@@ -112,6 +125,7 @@ jobs:
   b: {uses: ./.github/workflows/x.yml, secrets: inherit}
 """
 _TEXTS: dict[str, tuple[bytes, ...]] = {
+    "admission": (made.canonical(_ADMISSION),),
     "answer": (json.dumps(_PULL).encode(), json.dumps({**_PULL, "merged_at": "x"}).encode()),
     "block": (
         b'x\n<!-- lanectl:handoff {"schema": "urn:lanectl:handoff:v1", "slug": "x"} -->\r\n',

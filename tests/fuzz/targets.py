@@ -19,6 +19,7 @@ from lanectl.checks import workflow as workflow_rules
 from lanectl.config import parse_operator, parse_rules
 from lanectl.errors import LaneError
 from lanectl.flows.verify import Submission, verify
+from lanectl.formats import admission as admissions
 from lanectl.formats import archive as archives
 from lanectl.formats import envelope as envelopes
 from lanectl.formats import json, profile, pull_request, report, sbom
@@ -37,6 +38,14 @@ from tests.checks.enforcer import Clock, Enforcer, SameEngine
 from tests.fuzz.framing import DIGEST, TAR_DIGEST, unframed
 
 LIMIT = 1 << 20
+
+
+def admission(data: bytes) -> None:
+    """The bytes as they are, and the canonical bytes of the same value; what is read writes back."""
+    with contextlib.suppress(MalformedError):
+        assert admissions.write(admissions.read(data)) == data
+    with contextlib.suppress(MalformedError, ValueError):
+        admissions.read(json.dump(json.load(data, rule="", limit=LIMIT)))
 
 
 def archive(data: bytes) -> None:
@@ -148,7 +157,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     **{
         f.__name__: f
         for f in (
-            answer, archive, block, bundle, env, envelope, keyring, message, patch, patch_text,
+            admission, answer, archive, block, bundle, env, envelope, keyring, message, patch, patch_text,
             sbom_document, settings, statement, tar, workflow,
         )
     },

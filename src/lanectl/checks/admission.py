@@ -150,10 +150,10 @@ def _times(evidence: Evidence, key: Key, said: Admission) -> Iterator[Fault]:
     if key.revoked and key.revoked.compromised_since <= said.at:
         since = f"before {key.revoked.compromised_since:%Y-%m-%d %H:%M}Z"
         yield Fault("admission/compromised", key.public.id, at, since)
-    now = evidence.admission.now if evidence.admission else evidence.now
     circumstances = evidence.outer.circumstances if evidence.outer else None
-    if said.at > now + SKEW:
-        yield Fault("admission/future", "admitted", at, f"a time before {now:%Y-%m-%d %H:%M}Z")
+    if said.at > evidence.now + SKEW:
+        now = f"a time before {evidence.now:%Y-%m-%d %H:%M}Z"
+        yield Fault("admission/future", "admitted", at, now)
     elif circumstances is not None and said.at < circumstances.issued - SKEW:
         issued = f"a time after {circumstances.issued:%Y-%m-%d %H:%M}Z"
         yield Fault("admission/future", "admitted", at, issued)

@@ -18,7 +18,6 @@ from lanectl.model.report import Fault, MalformedError
 if TYPE_CHECKING:
     from lanectl.model.bundle import Envelope
     from lanectl.model.evidence import Evidence, Trust
-    from lanectl.model.names import ObjectId
     from lanectl.ports import TargetRepository
 
 
@@ -29,7 +28,7 @@ def gather_admission(
 
     Needs the bundle's own signature to have been gathered; `data` is None if there is no file.
     """
-    facts = AdmissionFacts(evidence.now)
+    facts = AdmissionFacts()
     if data is not None:
         try:
             found = envelope.read(data)
@@ -58,15 +57,9 @@ def _read(
 ) -> AdmissionFacts:
     """Add what was signed; the signature is known to be valid."""
     said = admission.read(found.payload)
-    on_target = _is_on(repository, said.policy, trust.source.tip)
+    is_there = repository.commit_tree(said.policy) is not None
+    on_target = is_there and repository.is_ancestor(said.policy, trust.source.tip)
     return replace(facts, said=said, policy_on_target=on_target)
-
-
-def _is_on(repository: TargetRepository, commit: ObjectId, tip: ObjectId) -> bool:
-    """Whether a commit that may not exist is the tip or in its history."""
-    if commit.object_format is not repository.object_format:
-        return False
-    return repository.commit_tree(commit) is not None and repository.is_ancestor(commit, tip)
 
 
 def _malformed(fault: Fault) -> Fault:

@@ -91,13 +91,12 @@ class BaseFacts(Struct, frozen=True):
 
 
 class AdmissionFacts(Struct, frozen=True):
-    """What was found of an admission, at the present time `now`; nothing but the time: no file.
+    """What was found of an admission; nothing at all: no file, or one that is malformed.
 
     Key and signature are looked at under trust, `said` is read under a valid signature only.
     `policy_on_target` says whether the target's history holds the policy commit.
     """
 
-    now: datetime
     envelope: Envelope | None = None
     key: Key | None = None
     signature_valid: bool | None = None
