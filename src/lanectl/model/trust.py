@@ -66,7 +66,6 @@ class Key(Struct, frozen=True):
         )
 
 
-
 class Keyring(Struct, frozen=True):
     """The keys that the target's tip registers."""
 

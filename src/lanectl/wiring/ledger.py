@@ -56,9 +56,9 @@ def spool(store: FolderStore) -> FileSpool:
 def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> Ledger:
     pin = operator.ledger
     if pin.backend is Backend.POSTGRES:
-        from lanectl.adapters.ledger import postgres
+        from lanectl.adapters.ledger import postgres, session
 
-        return postgres.open_ledger(pin.dsn)
+        return postgres.open_ledger(session.plain_dsn(pin.dsn))
     if pin.backend is Backend.SUPABASE:
         from lanectl.adapters.ledger import supabase
 
@@ -69,6 +69,7 @@ def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> 
 def _embedded(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> Ledger:
     from lanectl.adapters.ledger import sqlite, sqlite_create
     from lanectl.errors import ConflictError
+    from lanectl.wiring.migrate import genesis
 
     path, key = embedded_path(operator), _encryption_key(operator)
     if not path.exists():
@@ -76,7 +77,7 @@ def _embedded(operator: Operator, stack: contextlib.ExitStack, *, changes: bool)
         if not changes:
             path = _nowhere(stack) / FILE
         with contextlib.suppress(ConflictError):  # another process made it at this moment
-            sqlite_create.create(str(path), _genesis(operator), key)
+            sqlite_create.create(str(path), genesis(operator.repository), key)
     return sqlite.open_ledger(str(path), key)
 
 
@@ -107,15 +108,6 @@ def _nowhere(stack: contextlib.ExitStack) -> Path:
 
     now = RealSystem().now().timestamp()
     return stack.enter_context(scratch_folder(scratch_parents(environment()), now=now))
-
-
-def _genesis(operator: Operator) -> bytes:
-    from lanectl.formats import event
-    from lanectl.model.ledger import EventKind, LedgerId, NewEvent
-
-    system = RealSystem()
-    first = NewEvent("created", EventKind.CREATED, system.now(), "lanectl", operator.repository)
-    return event.write(first, LedgerId(system.nonce()))
 
 
 def _encryption_key(operator: Operator) -> str | None:
