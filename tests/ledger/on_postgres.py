@@ -18,10 +18,12 @@ from lanectl.model.names import RepositoryId
 from lanectl.ports.ledger import Ledger
 from tests.ledger import rig
 
-LEDGER = LedgerId("ab" * 16)
-BORN = datetime(2026, 1, 1, tzinfo=UTC)
+LEDGER = LedgerId("1edc" * 8)
+BORN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 REPOSITORY = RepositoryId("github.com/acme/shop")
-GENESIS = write(NewEvent("created", EventKind.CREATED, BORN, "enforcer", REPOSITORY), LEDGER)
+GENESIS = write(
+    NewEvent("created:0", EventKind.CREATED, BORN, "enforcer/test@machine", REPOSITORY), LEDGER
+)
 USER = "enforcer_login"
 
 
@@ -50,3 +52,14 @@ def fresh(folder: Path) -> Iterator[str]:
 def connect(address: str) -> Ledger:
     """Open the ledger; also from another process."""
     return open_ledger(address, seconds=10)
+
+
+def insert(address: str, body: str) -> str:
+    """Append a body past the adapter and the functions; return why it is refused."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("set role service_role")
+        try:
+            connection.execute("insert into lanectl.events (body) values (%s)", [body])
+        except psycopg.Error as error:
+            return str(error)
+    return ""

@@ -103,11 +103,17 @@ class PostgresLedger:
         kinds: Collection[EventKind] = (),
         handoff: HandoffKey | None = None,
     ) -> Iterator[Event]:
-        """Yield events in their order; see the port. Read in pages, as far as the caller goes."""
+        """Yield events in their order; see the port. Read in pages, up to what is the last one now."""
         wanted = " and kind = any(%(kinds)s)" if kinds else ""
         wanted += " and handoff = %(handoff)s" if handoff else ""
-        query = f"{_EVENT} where seq > %(after)s{wanted} order by seq limit {_PAGE}"
-        given = {"kinds": [k.value for k in kinds], "handoff": handoff and str(handoff)}
+        query = (
+            f"{_EVENT} where seq > %(after)s and seq <= %(last)s{wanted} order by seq limit {_PAGE}"
+        )
+        given = {
+            "last": self.head().seq,
+            "kinds": [k.value for k in kinds],
+            "handoff": handoff and str(handoff),
+        }
         while rows := self._all(query, {**given, "after": after}):
             yield from map(_event, rows)
             after = rows[-1][0]

@@ -38,11 +38,11 @@ create table lanectl.versions (
 create table lanectl.kinds (
   kind text primary key,
   moves_from text[],
-  strict boolean not null default false,
+  is_strict boolean not null default false,
   claimed_only boolean not null default false
 );
 
-insert into lanectl.kinds (kind, moves_from, strict, claimed_only) values
+insert into lanectl.kinds (kind, moves_from, is_strict, claimed_only) values
   ('queued', '{none,queued,refused,held,conflicted,withdrawn}', true, false),
   ('withdrawn', '{queued,refused,held,conflicted,withdrawn}', true, false),
   ('refused', '{queued,refused,held,conflicted,withdrawn}', false, false),
@@ -204,11 +204,15 @@ declare
 begin
   select * into rule from lanectl.kinds k where k.kind = event ->> 'kind';
   if rule.moves_from is null or event ->> 'handoff' = '' then
+    if rule.is_strict then
+      raise exception 'lanectl/move: % is about a handoff, and names none', rule.kind
+        using errcode = 'LN001';
+    end if;
     return;
   end if;
   select * into this from lanectl.handoffs h where h.key = event ->> 'handoff' for update;
   if coalesce(this.state, 'none') <> all (rule.moves_from) then
-    if rule.strict then
+    if rule.is_strict then
       raise exception 'lanectl/move: % is not possible: the handoff is %',
         rule.kind, coalesce(this.state, 'unknown') using errcode = 'LN001';
     end if;
@@ -300,14 +304,17 @@ end $$;
 
 -- Claims: the database's clock rules, the token is the fence --------------------------------------
 
-create function lanectl.lease(p_token text, p_seconds integer) returns timestamptz
+create function lanectl.lease(p_holder text, p_token text, p_seconds integer) returns timestamptz
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
+  if coalesce(p_holder !~ '^[^[:cntrl:]]+$' or length(p_holder) > 300, true) then
+    perform lanectl.malformed('a holder is one line of at most 300 characters');
+  end if;
   if coalesce(p_token !~ '^[0-9a-f]{32}$', true) then
     perform lanectl.malformed('a token has 32 lower-case hex digits');
   end if;
-  if coalesce(p_seconds not between 1 and 86400, true) then
-    perform lanectl.malformed('a lease lasts 1 to 86400 seconds');
+  if coalesce(p_seconds not between 0 and 86400, true) then
+    perform lanectl.malformed('a lease lasts 0 to 86400 seconds');
   end if;
   return clock_timestamp() + make_interval(secs => p_seconds);
 end $$;
@@ -319,7 +326,7 @@ create function lanectl.claim(
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-  v_until timestamptz := lanectl.lease(p_token, p_seconds);
+  v_until timestamptz := lanectl.lease(p_holder, p_token, p_seconds);
   v_row lanectl.handoffs;
 begin
   select * into v_row from lanectl.handoffs h where h.key = p_key for update;
@@ -329,7 +336,7 @@ begin
   if v_row.token is null or v_row.lease_until <= clock_timestamp()
      or v_row.token in (p_token, p_over) then
     update lanectl.handoffs h
-    set holder = lanectl.needed(jsonb_build_object('holder', p_holder), 'holder', '^[ -~]+$'),
+    set holder = p_holder,
         token = p_token, lease_until = v_until
     where h.key = p_key returning h.* into v_row;
   end if;
@@ -341,7 +348,7 @@ create function lanectl.claim_next(p_holder text, p_token text, p_seconds intege
 returns setof lanectl.handoffs
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_until timestamptz := lanectl.lease(p_token, p_seconds);
+  v_until timestamptz := lanectl.lease(p_holder, p_token, p_seconds);
   v_key text;
 begin
   select h.key into v_key from lanectl.handoffs h
@@ -352,7 +359,7 @@ begin
     order by h.seq limit 1 for update skip locked;
   end if;
   return query update lanectl.handoffs h
-    set holder = lanectl.needed(jsonb_build_object('holder', p_holder), 'holder', '^[ -~]+$'),
+    set holder = p_holder,
         token = p_token, lease_until = v_until
     where h.key = v_key returning h.*;
 end $$;
@@ -360,7 +367,7 @@ end $$;
 create function lanectl.renew(p_key text, p_token text, p_seconds integer) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  update lanectl.handoffs h set lease_until = lanectl.lease(p_token, p_seconds)
+  update lanectl.handoffs h set lease_until = lanectl.lease(h.holder, p_token, p_seconds)
   where h.key = p_key and h.token = p_token;
   return found;
 end $$;
