@@ -45,6 +45,11 @@ $(VENV)/outside/installed: $(call npm,outside) $(VENV)/e2e
 	  { apt-get update -qq; apt-get install -qq -y bubblewrap; } >/dev/null 2>&1 || echo "no bubblewrap: its tests are skipped" >&2; fi
 	@touch $@
 
+$(VENV)/lite/installed: $(call npm,ledger/lite) $(VENV)/e2e
+	@echo "installing a Supabase server, 150 MB, into $(VENV)" >&2
+	$(BIN)/python -m tests.forge.node tests/ledger/lite $(VENV)/lite
+	@touch $@
+
 $(VENV)/fuzz: requirements/fuzz.txt $(VENV)/dev
 	@echo "installing the fuzzer into $(VENV)" >&2
 	$(PIP) --require-hashes -r requirements/fuzz.txt
@@ -57,7 +62,7 @@ test: $(VENV)/e2e ## Run the tests (this machine only, no network) with branch c
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term
 
-e2e: $(VENV)/e2e $(VENV)/outside/installed ## Run the slow, real-world and many-process tests
+e2e: $(VENV)/outside/installed $(VENV)/lite/installed ## Run the slow, real-world and many-process tests
 	$(BIN)/python -m pytest -m e2e -n $(JOBS)
 
 fuzz: $(VENV)/fuzz ## Fuzz every reader, or TARGETS, for SECONDS each

@@ -1,6 +1,7 @@
 """tmp"""
 
 from __future__ import annotations
+
 import contextlib
 
 

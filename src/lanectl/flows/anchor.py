@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanectl.model.evidence import SKEW
 from lanectl.formats import admission, anchor, envelope
 from lanectl.formats.keys import is_valid_signature
 from lanectl.model.anchor import Anchor
+from lanectl.model.evidence import SKEW
 from lanectl.model.report import MalformedError
 from lanectl.model.trust import Role
 
@@ -62,9 +62,9 @@ def read_good(data: bytes, keyring: Keyring, *, now: datetime) -> Anchor:
 
 
 def newest(
-    lines: Sequence[bytes], ledger: LedgerId, keyring: Keyring, *, now: datetime
+    lines: Sequence[bytes], ledger: LedgerId | None, keyring: Keyring, *, now: datetime
 ) -> Anchor | None:
-    """Return the last good anchor of a ledger in the state folder's lines, or None.
+    """Return the last good anchor of a ledger (None: of any) in the state folder's lines, or None.
 
     The last, not the highest: after a restoration the numbers begin again lower.
     """
@@ -73,7 +73,7 @@ def newest(
             found = read_good(line, keyring, now=now)
         except BadAnchorError:
             continue
-        if found.ledger == ledger:
+        if ledger in {None, found.ledger}:
             return found
     return None
 

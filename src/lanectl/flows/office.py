@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lanectl.checks.authority import standing
-from lanectl.errors import UnavailableError
+from lanectl.errors import Remedy, UnavailableError, UntrustedError
 from lanectl.flows.anchor import make_anchor, newest
 from lanectl.flows.fetch import fetch_trust
 from lanectl.flows.recorder import Recorder, refuse_clock, replay
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lanectl.flows.trust import OperatorFile
+    from lanectl.model.anchor import Anchor
     from lanectl.model.authority import Standing
     from lanectl.model.evidence import Trust
     from lanectl.model.ledger import HandoffKey, HandoffRow, Head
@@ -96,7 +97,9 @@ def opened(
         now = system.now()
         standing_now = read_standing(ledger, trust, now)
         trust = replace(trust, keyring=standing_now.keyring)
-        anchor = newest(enforcer.store.anchors(), ledger.id, trust.keyring, now=now)
+        known = None if operator.ledger.id is None else ledger.id
+        anchor = newest(enforcer.store.anchors(), known, trust.keyring, now=now)
+        _refuse_other(anchor, ledger)
         refuse_restored(find_restored(anchor, ledger, restorations_of(standing_now)))
         key = acting_key(trust, signer.public, now)
         actor = f"enforcer:{key.public.id}"
@@ -110,6 +113,18 @@ def opened(
         finally:
             if changes:
                 office.anchor()
+
+
+def _refuse_other(anchor: Anchor | None, ledger: Ledger) -> None:
+    """Raise UntrustedError if another ledger took the place of the one that was used so far."""
+    if anchor is not None and anchor.ledger != ledger.id:
+        raise UntrustedError(
+            f"this is another ledger than the one used so far: {ledger.id}",
+            why=f"this machine signed heads of {anchor.ledger}",
+            remedies=(
+                Remedy("If it was changed on purpose, pin the new one: [ledger] id in the operator file."),
+            ),
+        )  # fmt: skip
 
 
 def read_standing(ledger: Ledger, trust: Trust, now: datetime) -> Standing:
