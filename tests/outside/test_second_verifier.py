@@ -17,6 +17,10 @@ from typing import Any
 
 import pytest
 
+from lanectl.adapters import keys
+from lanectl.flows.admit import admit
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
+from tests.forge.admissions import admission_of
 from tests.forge.node import node
 from tests.gotool import built
 from tests.world import World, lanectl, write
@@ -25,6 +29,7 @@ pytestmark = pytest.mark.e2e
 
 COSIGN = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"
 PAGE = Path(__file__).resolve().parents[2] / "docs/second-verifier.md"
+SIGNATURE, ADMISSION = ARTIFACT + SIGNATURE_SUFFIX, ARTIFACT + ADMISSION_SUFFIX
 SCRIPT = Path(__file__).with_name("sigstore_verify.mjs")
 MODULES = Path(sys.prefix) / "outside/node_modules"
 NO_WAY_OUT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:1")
@@ -47,10 +52,11 @@ def cosign() -> Path:
     return built(COSIGN)
 
 
-def shown(program: str) -> list[str]:
-    """Return the first command line of the page that starts this program, without it."""
+def shown(program: str, about: str) -> list[str]:
+    """Return the first command line of the page that starts this program about a file, without it."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
-    return shlex.split(next(line for line in lines if line.startswith(f"$ {program} ")))[2:]
+    found = (line for line in lines if line.startswith(f"$ {program} ") and f" {about} " in line)
+    return shlex.split(next(found))[2:]
 
 
 @pytest.fixture(params=["cosign", "node"])
@@ -67,10 +73,11 @@ def verify(request: pytest.FixtureRequest, tmp_path: Path) -> Verify:
 
     def call(signature: Path, key: Path, file: Path) -> tuple[bool, str]:
         ours = {
-            "artifact.tar.gz.sigstore.json": signature, "builder.pem.pub": key,
-            "artifact.tar.gz": file, SCRIPT.name: tmp_path / SCRIPT.name,
+            SIGNATURE: signature, "builder.pem.pub": key, ARTIFACT: file, SCRIPT.name: tmp_path / SCRIPT.name,
+            ADMISSION: signature, "enforcer.pem.pub": key,
         }  # fmt: skip
-        return run(tool, *(ours.get(word, word) for word in shown(request.param)))
+        about = ADMISSION if signature.name == ADMISSION else SIGNATURE
+        return run(tool, *(ours.get(word, word) for word in shown(request.param, about)))
 
     return call
 
@@ -159,6 +166,18 @@ def test_a_changed_signature_is_refused(signed: Signed, verify: Verify) -> None:
         one["sig"] = base64.b64encode(raw).decode()
 
     assert not verify(signed.forged(change), signed.key, signed.archive)[0]
+
+
+def test_an_admission_is_accepted_for_its_bundle_and_by_its_key(
+    signed: Signed, verify: Verify, bare_world: World
+) -> None:
+    signer = keys.load(str(signed.key).removesuffix(".pub"))
+    path = signed.archive.with_name(ADMISSION)
+    path.write_bytes(admit(admission_of(bare_world, signed.archive, "1" * 40), signer))
+    accepted, said = verify(path, signed.key, signed.archive)
+    assert accepted, said
+    assert not verify(path, signed.other_key, signed.archive)[0]
+    assert not verify(path, signed.key, signed.other_archive)[0]
 
 
 def test_a_copied_file_written_anew_is_still_accepted(signed: Signed, verify: Verify) -> None:
