@@ -58,6 +58,10 @@ def command(
         _refuse(result.report, as_json=as_json)
         return verification.exit_code(result.report)
     _show(result.applied, result.published, as_json=as_json)
+    if result.is_spooled:
+        render.talk(
+            "the ledger went away; what was done is kept here, and the next command tells it"
+        )
     return 0
 
 

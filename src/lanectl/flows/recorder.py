@@ -73,6 +73,10 @@ class Recorder(Struct, frozen=True):
             self.spool.put(event)
             return None
 
+    def is_spooled(self) -> bool:
+        """Whether events wait on this machine."""
+        return any(True for _ in self.spool.waiting())
+
     def _fresh(self, kind: EventKind) -> str:
         return f"{kind.value}:{self.system.nonce()}"
 

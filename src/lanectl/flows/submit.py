@@ -29,17 +29,21 @@ from lanectl.model.report import MalformedError, Outcome, VerificationReport
 
 if TYPE_CHECKING:
     from lanectl.flows.office import Enforcer
-    from lanectl.model.ledger import Claim, Event, HandoffRow
+    from lanectl.model.ledger import Claim, Event, HandoffRow, Head
     from lanectl.model.report import VerifiedBundle
     from lanectl.ports.publishing import Remote
 
 
 class Submitted(Struct, frozen=True):
-    """The report; if it accepts, what was applied, and the pull request if one was asked for."""
+    """The report; if it accepts, what was applied, and the pull request if one was asked for.
+
+    `is_spooled`: the ledger went away meanwhile, and hears of it from the next command.
+    """
 
     report: VerificationReport
     applied: Applied | None = None
     published: Published | None = None
+    is_spooled: bool = False
 
 
 class _Job(Struct, frozen=True):
@@ -99,9 +103,9 @@ def _act(job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
         if row is not None and row.state.is_consumed:
             applied, admitted = _found(row), _admitted(office, job.key)
         else:
-            applied, admitted = _apply(job, claim, sign=sign)
+            applied, admitted = _apply(job, claim, office.recorder.ledger.head(), sign=sign)
         if job.remote is None or wishes is None:
-            return Submitted(job.report, applied)
+            return Submitted(job.report, applied, is_spooled=office.recorder.is_spooled())
         return _publish(job, applied, admitted, claim, wishes)
 
 
@@ -125,8 +129,11 @@ def _queue(job: _Job, row: HandoffRow | None) -> None:
     job.office.recorder.record(EventKind.QUEUED, job.key, data)
 
 
-def _apply(job: _Job, claim: Claim, *, sign: bool) -> tuple[Applied, Admitted]:
-    """Put the bundle on its branch and admit it; a conflict is recorded before it is told."""
+def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied, Admitted]:
+    """Put the bundle on its branch and admit it; a conflict is recorded before it is told.
+
+    `head` is the ledger's: from here on it may go away.
+    """
     office, digest = job.office, job.verified.bundle.digest
     try:
         applied = _put(job, sign=sign, dry_run=False)
@@ -136,7 +143,7 @@ def _apply(job: _Job, claim: Claim, *, sign: bool) -> tuple[Applied, Admitted]:
         raise
     if applied.commit is None:
         raise ValueError("only a plan has no commit")
-    said, head = job.verified.statement.handoff, office.recorder.ledger.head()
+    said = job.verified.statement.handoff
     admission = Admission(
         repository=said.repository, bundle=digest, commit=applied.commit,
         result_tree=said.result_tree, policy=office.trust.source.tip,
@@ -199,7 +206,7 @@ def _publish(
     office.recorder.note(
         EventKind.PUBLISHED, job.key, data, f"published:{job.key}:{published.number}"
     )
-    return Submitted(job.report, applied, published)
+    return Submitted(job.report, applied, published, office.recorder.is_spooled())
 
 
 def _refused(office: Office, report: VerificationReport) -> None:
