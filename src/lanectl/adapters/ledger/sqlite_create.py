@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from lanectl.adapters.durable import sync_folder
 from lanectl.adapters.ledger.sqlite_file import Database
 from lanectl.adapters.ledger.sqlite_schema import STATEMENTS
 from lanectl.errors import ConflictError, Remedy, UnreadableError
@@ -38,7 +39,7 @@ def create(path: str, genesis: bytes, key: str | None = None) -> None:
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
             _fill(draft, genesis, key)
             os.link(draft, path)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except FileExistsError as error:
         raise _taken(path) from error
     except OSError as error:
@@ -66,11 +67,3 @@ def _taken(path: str) -> ConflictError:
         why="a ledger is never made anew: its events would be lost",
         remedies=(Remedy("Use it, or name another file."),),
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
