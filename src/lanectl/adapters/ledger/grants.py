@@ -68,7 +68,8 @@ given (object, owner, acl) as (
   from pg_proc p, here where p.pronamespace = here.oid
   union all
   select 'what ' || pg_get_userbyid(d.defaclrole) || ' creates in the schema', d.defaclrole, d.defaclacl
-  from pg_default_acl d, here where d.defaclnamespace = here.oid
+  from pg_default_acl d, here
+  where d.defaclnamespace = here.oid and has_schema_privilege(d.defaclrole, here.oid, 'create')
 )
 select case g.grantee when 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end || ': '
   || g.privilege_type || ' on ' || object
