@@ -76,6 +76,7 @@ def test_a_bad_admission_is_none(story: ForgeWorld, changes: dict[str, Any], rul
     assert handoff.judge(handoff.signed(**changes)) == (1, [f"admission/{rule}"])
 
 
+@pytest.mark.e2e
 def test_the_target_may_go_on(story: ForgeWorld) -> None:
     """The policy commit is then an ancestor of the tip."""
     handoff = Handoff(story)
