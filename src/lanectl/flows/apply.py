@@ -35,6 +35,10 @@ class ApplyState(enum.StrEnum):
     PLANNED = "planned"
 
 
+class MergeConflictError(ConflictError):
+    """The target has moved so that the change no longer merges."""
+
+
 class Applied(Struct, frozen=True):
     """The result of `apply`; a plan has no commit yet."""
 
@@ -97,7 +101,7 @@ def refuse_conflict(
     repository: ApplyingRepository,
     store: EnforcerStore,
 ) -> None:
-    """Raise ConflictError, and leave a packet for the Builder, if the target has moved too far."""
+    """Raise MergeConflictError, and leave a packet for the Builder, if the target has moved too far."""
     tip, handoff = trust.source.tip, verified.statement.handoff
     if tip == handoff.base:
         return
@@ -109,7 +113,7 @@ def refuse_conflict(
     packet = conflict.write(verified, trust.source, merged.conflicts, blobs)
     path = store.put_packet(verified.bundle.digest, packet)
     paths = ", ".join(display_path(c.path) for c in merged.conflicts[:3])
-    raise ConflictError(
+    raise MergeConflictError(
         f"the change no longer merges into {display(trust.operator.branch)}: {paths}",
         why=f"files in conflict: {len(merged.conflicts)}; nothing was pushed",
         remedies=(

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lanectl.errors import ConflictError, Remedy, UntrustedError
-from lanectl.flows.admit import admit
-from lanectl.flows.apply import Applied, ApplyState, apply
+from lanectl.flows.admit import admit, refuse_unfit
+from lanectl.flows.apply import Applied, ApplyState, MergeConflictError, apply
 from lanectl.flows.fetch import fetch_branch
 from lanectl.flows.office import Office, opened
 from lanectl.flows.publish import Outside, Published, Wishes, publish
@@ -99,14 +100,26 @@ def _act(job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
     if row is None or not row.state.is_consumed:
         _queue(job, row)
     with claimed(office.recorder, job.key) as claim:
-        row = office.recorder.ledger.handoff(job.key)
-        if row is not None and row.state.is_consumed:
-            applied, admitted = _found(row), _admitted(office, job.key)
-        else:
-            applied, admitted = _apply(job, claim, office.recorder.ledger.head(), sign=sign)
-        if job.remote is None or wishes is None:
-            return Submitted(job.report, applied, is_spooled=office.recorder.is_spooled())
-        return _publish(job, applied, admitted, claim, wishes)
+        try:
+            return _under(claim, job, wishes, sign=sign)
+        except ConflictError as error:
+            reason = "merge" if isinstance(error, MergeConflictError) else "taken"
+            why = {"bundle": job.verified.bundle.digest, "reason": reason}
+            office.recorder.note(EventKind.CONFLICTED, job.key, why)
+            raise
+
+
+def _under(claim: Claim, job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
+    """Apply what is still to be applied, publish what is wished."""
+    office = job.office
+    row = office.recorder.ledger.handoff(job.key)
+    if row is not None and row.state.is_consumed:
+        applied, admitted = _found(row), _admitted(office, job.key)
+    else:
+        applied, admitted = _apply(job, claim, office.recorder.ledger.head(), sign=sign)
+    if job.remote is None or wishes is None:
+        return Submitted(job.report, applied, is_spooled=office.recorder.is_spooled())
+    return _publish(job, applied, admitted, claim, wishes)
 
 
 def _plan(job: _Job, *, sign: bool) -> Applied:
@@ -130,25 +143,24 @@ def _queue(job: _Job, row: HandoffRow | None) -> None:
 
 
 def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied, Admitted]:
-    """Put the bundle on its branch and admit it; a conflict is recorded before it is told.
+    """Put the bundle on its branch and admit it.
 
     `head` is the ledger's: from here on it may go away.
     """
     office, digest = job.office, job.verified.bundle.digest
-    try:
-        applied = _put(job, sign=sign, dry_run=False)
-    except ConflictError as error:
-        why = {"bundle": digest, "reason": error.what}
-        office.recorder.note(EventKind.CONFLICTED, job.key, why)
-        raise
-    if applied.commit is None:
-        raise ValueError("only a plan has no commit")
     said = job.verified.statement.handoff
     admission = Admission(
-        repository=said.repository, bundle=digest, commit=applied.commit,
+        repository=said.repository, bundle=digest, commit=said.base,  # what it becomes comes below
         result_tree=said.result_tree, policy=office.trust.source.tip,
         ledger=office.recorder.ledger.id, seq=head.seq, head=head.hash, at=office.recorder.system.now(),
     )  # fmt: skip
+    refuse_unfit(
+        admission, office.signer.public, job.verified, trust=office.trust, now=admission.at
+    )
+    applied = _put(job, sign=sign, dry_run=False)
+    if applied.commit is None:
+        raise ValueError("only a plan has no commit")
+    admission = replace(admission, commit=applied.commit)
     admitted = Admitted(admission, admit(admission, office.signer))
     data = {
         "bundle": digest, "commit": applied.commit, "branch": applied.branch,
