@@ -38,10 +38,8 @@ def create(path: str, genesis: bytes, key: str | None = None) -> None:
             draft = str(Path(folder) / "ledger")
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
             _fill(draft, genesis, key)
-            os.link(draft, path)
+            _give_name(draft, path)
         sync_folder(target.parent)
-    except FileExistsError as error:
-        raise _taken(path) from error
     except OSError as error:
         raise UnreadableError(f"{display(path)} cannot be made: {error.strerror}") from error
 
@@ -59,6 +57,20 @@ def _fill(path: str, genesis: bytes, key: str | None) -> None:
             db.rows(_APPEND, (1, GENESIS, bodies.link(GENESIS, 1, genesis), genesis.decode()))
     finally:
         db.close()
+
+
+def _name(draft: str, path: str) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError as error:  # another process was faster
+        raise _taken(path) from error
+
+
+def _give_name(draft: str, path: str) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError as error:  # another process was faster
+        raise _taken(path) from error
 
 
 def _taken(path: str) -> ConflictError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import re
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 10.0
 """Seconds to wait for other processes that write."""
 
+_KEY: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _OLDEST: Final = (3, 38, 0)
 """The first SQLite with STRICT tables and JSON built in."""
 
@@ -32,6 +34,8 @@ class Database:
     """
 
     def __init__(self, path: str, key: str | None, mode: str = "rw", **more: str) -> None:
+        if key is not None and not _KEY.fullmatch(key):
+            raise ValueError("a key is 64 hex digits")  # it is never shown
         self._path = path
         self._is_encrypted = key is not None
         library = _library(key)
