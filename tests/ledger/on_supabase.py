@@ -14,7 +14,9 @@ import psycopg
 import pytest
 
 from lanectl.adapters.ledger.migrate import apply_grants, grant_problems, migrate
+from lanectl.adapters.ledger.rest import Rest
 from lanectl.adapters.ledger.supabase import open_ledger
+from lanectl.errors import LaneError
 from lanectl.ports.ledger import Ledger
 from tests.ledger import story
 from tests.ledger.rig import Server
@@ -33,13 +35,25 @@ def connect(address: str) -> Ledger:
     return open_ledger(*address.split())
 
 
+def insert(address: str, body: str) -> str:
+    """Append a body past the adapter, as anybody with the secret key can; return why it is refused."""
+    rest = Rest(*address.split(), seconds=10)
+    try:
+        rest.ask(rest.client.table("events").insert({"body": body}))
+    except LaneError as error:
+        return f"{error.what}: {error.why}"
+    finally:
+        rest.close()
+    return ""
+
+
 @contextlib.contextmanager
 def fresh_project() -> Iterator[Supabase]:
     """Yield this process's project with a new ledger; its privileges are ours, at the end too."""
     project = shared_project()
     dsn = project.server.dsn(project.database)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("drop schema lanectl cascade")
+        connection.execute("drop schema if exists lanectl cascade")
         migrate(dsn, story.genesis())
         yield project
         assert grant_problems(connection) == []

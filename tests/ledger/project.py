@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
+
 from tests.forge.faults import Breakable
 from tests.forge.server import Server
 from tests.forge.wire import Answer, Request
@@ -45,6 +47,36 @@ class Project(Breakable):
 @contextmanager
 def project() -> Iterator[Project]:
     one = Project()
+    one.server.start()
+    try:
+        yield one
+    finally:
+        one.server.close()
+
+
+class Relay(Breakable):
+    """Passes everything on to a project, unless one of the verbs of Breakable was called before."""
+
+    def __init__(self, to: str) -> None:
+        super().__init__()
+        self._to = to
+        self.server = Server(self._pass_on, self.faults)
+        self.url = self.server.url
+
+    def _pass_on(self, request: Request) -> Answer:
+        headers = {
+            n: v for n, v in request.headers.items() if n.lower() not in {"host", "connection"}
+        }
+        answer = httpx.request(
+            request.method, self._to + request.target, headers=headers, content=request.body,
+            trust_env=False,
+        )  # fmt: skip
+        return Answer(answer.status_code, answer.content)
+
+
+@contextmanager
+def relay(to: str) -> Iterator[Relay]:
+    one = Relay(to)
     one.server.start()
     try:
         yield one
