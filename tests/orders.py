@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from lanectl.checks import authority
 from lanectl.formats import event as events
 from lanectl.formats import record as records
-from lanectl.formats.keys import describe
+from lanectl.formats.keys import describe, read_public_key
 from lanectl.model.authority import Record, Standing
 from lanectl.model.ledger import GENESIS, Event, EventKind, LedgerId, NewEvent
 from lanectl.model.names import Digest, RepositoryId
 from lanectl.model.trust import Key, Keyring, Role
+from tests.world import World, lanectl
 
 LEDGER = LedgerId("a" * 32)
 REPOSITORY = RepositoryId("example.test/acme/shop")
@@ -105,3 +106,23 @@ def standing(
     """Return what counts of these events."""
     where = {"ledger": LEDGER, "repository": REPOSITORY} | places
     return authority.standing(chain(*made), keyring or ring(), now=now, **where)
+
+
+def register_people(world: World) -> World:
+    """Register two leads and a supervisor at the target's tip, as people do it."""
+    for name in ("ann", "leo"):
+        done = lanectl(
+            "init", "--repo", world.person, "--lead-key", f"{world.key(name)}.pub",
+            "--lead", f"{name.title()} <{name}@example.test>",
+        )  # fmt: skip
+        assert done.code == 0, done.err
+    done = lanectl("init", "--repo", world.person, "--supervisor-key", f"{world.key('sue')}.pub")
+    assert done.code == 0, done.err
+    world.commit("people")
+    world.fetch()
+    return world
+
+
+def key_id(world: World, name: str) -> str:
+    """Return the id of a key of this world."""
+    return read_public_key(world.key(name).with_suffix(".pem.pub").read_text()).id

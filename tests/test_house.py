@@ -13,7 +13,7 @@ import pytest
 
 from lanectl.checks import RULES
 from lanectl.cli.app import _commands_for
-from lanectl.cli.lanes import NEEDS
+from lanectl.cli.lanes import COMMANDS
 from lanectl.config import parse_operator, parse_rules
 from lanectl.formats import keyring
 from lanectl.model.lane import Act
@@ -77,7 +77,7 @@ def test_only_the_command_that_runs_is_loaded() -> None:
     ],
 )  # fmt: skip
 def test_which_command_is_called(words: list[str], alone: bool) -> None:
-    assert list(_commands_for(words)) == (["pack"] if alone else list(NEEDS))
+    assert list(_commands_for(words)) == (["pack"] if alone else list(COMMANDS))
 
 
 def reads_files(tree: ast.AST) -> list[int]:

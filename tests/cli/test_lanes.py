@@ -11,12 +11,15 @@ from typer.main import get_command
 
 from lanectl.adapters.system import environment
 from lanectl.cli.app import build
-from lanectl.cli.lanes import NEEDS, LaneCommand
+from lanectl.cli.lanes import COMMANDS, NEEDS, LaneCommand, lane_of
 from tests.world import World, lanectl, write
 
 SECRET = "ghp_" + "s3cret" * 6
-LANES = {"pack": "codex", "sign": "codex", "apply": "claude", "rollback": "claude"}
-ANY = ["init", "keys", "inspect", "verify", "lane"]
+LANES = {
+    "pack": "codex", "sign": "codex", "apply": "claude", "rollback": "claude", "freeze": "claude",
+    "keys list": "claude", "keys revoke": "claude", "keys impact": "claude",
+}  # fmt: skip
+ANY = ["init", "keys new", "inspect", "verify", "lane"]
 
 
 def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
@@ -28,7 +31,7 @@ def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
     return found
 
 
-EVERY = commands(get_command(build(NEEDS)))
+EVERY = commands(get_command(build(COMMANDS)))
 
 
 def profile(folder: Path, lane: str, *lines: str, mode: int = 0o600) -> Path:
@@ -45,7 +48,7 @@ def test_the_table_is_the_issues() -> None:
 @pytest.mark.parametrize(("words", "command"), EVERY, ids=str)
 def test_every_command_is_guarded_and_says_its_lane(words: tuple[str, ...], command: Any) -> None:
     assert isinstance(command, LaneCommand)
-    needed = NEEDS[words[0]]
+    needed = lane_of(words)
     assert (f"lane: {needed}" if needed else "any lane") in command.help
 
 

@@ -63,6 +63,8 @@ CASES = [
     ("SIGSTORE_ID_TOKEN", "t", [Kind.OIDC]),
     ("LANECTL_ENFORCER_KEY", "/k.pem", [Kind.ENFORCER_KEY]),
     ("LANECTL_BUILDER_KEY", "/k.pem", [Kind.BUILDER_KEY]),
+    ("LANECTL_SUPERVISOR_KEY", "/k.pem", [Kind.SUPERVISOR_KEY]),
+    ("LANECTL_LEAD_KEY", "/k.pem", [Kind.LEAD_KEY]),
     ("GH_TOKEN", " ", []),
     ("PATH", "/usr/bin:/bin", []),
     ("HOST", "host1.example.com", []),
@@ -83,9 +85,13 @@ def test_the_codex_lane_holds_public_keys_and_paths_only(
     assert [c.kind for c in forbidden(Lane.CODEX, {name: value})] == wanted
 
 
-def test_the_claude_lane_holds_all_but_the_builders_key() -> None:
+def test_the_claude_lane_holds_neither_the_builders_key_nor_peoples() -> None:
     variables = {name: value for name, value, _ in CASES}
-    assert {c.variable for c in forbidden(Lane.CLAUDE, variables)} == {"LANECTL_BUILDER_KEY"}
+    assert {c.variable for c in forbidden(Lane.CLAUDE, variables)} == {
+        "LANECTL_BUILDER_KEY",
+        "LANECTL_SUPERVISOR_KEY",
+        "LANECTL_LEAD_KEY",
+    }
 
 
 def test_a_text_of_unknown_origin() -> None:

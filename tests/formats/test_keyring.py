@@ -54,10 +54,10 @@ def keyrings(draw: st.DrawFn) -> Keyring:
     revocations = st.tuples(TIMES, TIMES, st.text(max_size=20)).map(lambda said: Revocation(*said))
     keys = [
         Key(
-            public, draw(st.sampled_from(Role)), draw(NAMES), draw(EMAILS), draw(TIMES), draw(TIMES),
+            public, draw(st.sampled_from(Role)), draw(NAMES), f"{n}{draw(EMAILS)}", draw(TIMES), draw(TIMES),
             draw(st.none() | revocations),
         )
-        for public in draw(st.lists(st.sampled_from(PUBLIC), unique=True))
+        for n, public in enumerate(draw(st.lists(st.sampled_from(PUBLIC), unique=True)))
     ]  # fmt: skip
     return Keyring(tuple(keys))
 
@@ -125,6 +125,29 @@ def test_what_is_no_keyring(step: Any, says: str) -> None:
     broken = document()
     step(broken)
     assert says in refusal(written(broken))
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"email": "builder-p256@example.test"}, True),
+        ({"email": "BUILDER-P256@example.test", "role": "lead"}, True),
+        ({"email": "builder-p256@example.test", "role": "builder"}, False),
+        ({"email": "expired@example.test"}, True),
+        ({"email": "expired@example.test", "notBefore": "2021-01-01T00:00:00Z"}, False),
+        ({"email": "future@example.test", "notAfter": "2090-01-01T00:00:00Z"}, False),
+        ({"email": "revoked@example.test"}, False),
+    ],
+)
+def test_keys_of_two_roles_never_share_an_identity_at_one_time(
+    fields: dict[str, str], refused: bool
+) -> None:
+    changed = document()
+    next(k for k in changed["keys"] if k["role"] == "enforcer").update(fields)
+    if refused:
+        assert "another identity for every role" in refusal(written(changed))
+    else:
+        assert keyring.read(written(changed))
 
 
 def test_only_two_kinds_of_key_are_registered() -> None:

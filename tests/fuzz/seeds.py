@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lanectl.formats import archive, envelope
+from lanectl.formats import record as records
+from lanectl.model.authority import SIGNERS
 from lanectl.model.bundle import MEMBERS, PATCH, SBOM
 from lanectl.model.report import MalformedError
+from tests import orders
 from tests.assets.bundles.workshop import bundle as made
 from tests.fuzz.framing import DIGEST, TAR_DIGEST, framed
 
@@ -38,6 +41,11 @@ def _seeds(target: str) -> Iterator[bytes]:
         yield from (made.operator(), made.rules())
     elif target == "keyring":
         yield made.keyring()
+    elif target == "record":
+        for kind in SIGNERS:
+            order = orders.order(kind)
+            yield records.write(order)
+            yield json.dumps(dict(orders.signed("ann", order).data)).encode()
     elif target in _OF_BUNDLES:
         for folder in sorted(BUNDLES.glob("*/*/artifact.tar.gz")):
             yield from _of_bundle(target, folder)

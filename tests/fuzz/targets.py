@@ -24,6 +24,7 @@ from lanectl.formats import archive as archives
 from lanectl.formats import envelope as envelopes
 from lanectl.formats import json, profile, pull_request, report, sbom
 from lanectl.formats import keyring as keyrings
+from lanectl.formats import record as records
 from lanectl.formats import statement as statements
 from lanectl.formats.lockfiles import read_lockfile
 from lanectl.model.bundle import MEMBERS, Handoff
@@ -112,6 +113,22 @@ def keyring(data: bytes) -> None:
         keyrings.read(data)
 
 
+def record(data: bytes) -> None:
+    """A signed order's payload as it is, and canonical; then the data of an event around it."""
+    for payload in (data, _canonical(data)):
+        with contextlib.suppress(MalformedError):
+            records.write(records.read(payload))
+    with contextlib.suppress(MalformedError):
+        value = json.load(data, rule="", limit=LIMIT)
+        records.unseal(value if isinstance(value, dict) else {})
+
+
+def _canonical(data: bytes) -> bytes:
+    with contextlib.suppress(MalformedError, ValueError):
+        return json.dump(json.load(data, rule="", limit=LIMIT))
+    return b""
+
+
 def settings(data: bytes) -> None:
     """`lanectl.toml` and the operator file."""
     with contextlib.suppress(LaneError):
@@ -158,7 +175,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         f.__name__: f
         for f in (
             admission, answer, archive, block, bundle, env, envelope, keyring, message, patch, patch_text,
-            sbom_document, settings, statement, tar, workflow,
+            record, sbom_document, settings, statement, tar, workflow,
         )
     },
     **{

@@ -14,11 +14,18 @@ from lanectl.adapters.store import (
 from lanectl.errors import UnreadableError
 from lanectl.model.display import display
 from lanectl.model.lane import PROFILES, Act, Lane
+from lanectl.model.trust import Role
 from lanectl.ports import Enclosure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_KEY_VARIABLES: Final = {
+    Role.BUILDER: "LANECTL_BUILDER_KEY",
+    Role.ENFORCER: "LANECTL_ENFORCER_KEY",
+    Role.SUPERVISOR: "LANECTL_SUPERVISOR_KEY",
+    Role.LEAD: "LANECTL_LEAD_KEY",
+}
 _LOGIN_FILES: Final = (
     ".netrc", ".git-credentials", ".config/git/credentials", ".config/gh/hosts.yml",
     ".config/glab-cli/config.yml", ".ssh/id_rsa", ".ssh/id_ecdsa", ".ssh/id_ed25519",
@@ -42,11 +49,17 @@ def profile_of(lane: Lane, top: str, named: str | None = None) -> tuple[str, ...
 
 def key_of(lane: Lane, variables: Mapping[str, str]) -> tuple[str, ...]:
     """Return where a lane's private key may lie: as its variable says, then the default place."""
-    role, variable = {
-        Lane.CODEX: ("builder", "LANECTL_BUILDER_KEY"),
-        Lane.CLAUDE: ("enforcer", "LANECTL_ENFORCER_KEY"),
-    }[lane]
-    named = variables.get(variable, "")
+    return key_places({Lane.CODEX: Role.BUILDER, Lane.CLAUDE: Role.ENFORCER}[lane], variables)
+
+
+def key_variable(role: Role) -> str:
+    """Return the variable that names a role's private key."""
+    return _KEY_VARIABLES[role]
+
+
+def key_places(role: Role, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Return where a role's private key may lie: as its variable says, then the default place."""
+    named = variables.get(_KEY_VARIABLES[role], "")
     default = str(keys_folder(variables) / f"{role}.pem")
     return tuple(dict.fromkeys(os.path.abspath(p) for p in (named, default) if p))
 
@@ -56,10 +69,12 @@ def forbidden_to(
 ) -> Iterator[tuple[Act, str]]:
     """Yield the files and folders that a lane must not be able to read, and which act reading is.
 
-    The Builder's own key is among them: inside its sandbox it signs nothing itself.
+    The Builder's own key is among them: inside its sandbox it signs nothing itself. So are the
+    keys of people, who decide what neither lane may.
     """
-    for path in key_of(Lane.CODEX, variables):
-        yield Act.SIGNING_KEY, path
+    for role in (Role.BUILDER, Role.SUPERVISOR, Role.LEAD):
+        for path in key_places(role, variables):
+            yield Act.SIGNING_KEY, path
     if lane is Lane.CLAUDE:
         return
     for path in profile_of(Lane.CLAUDE, top, named):

@@ -37,7 +37,7 @@ WINDOW: Final = timedelta(hours=1)
 _MINUTE: Final = "%Y-%m-%d %H:%MZ"
 
 _STOPS: Final = frozenset({EventKind.FROZEN, EventKind.KEY_REVOKED, EventKind.APPROVAL_WITHDRAWN})
-"""Orders that only stop something. Those of a key that was lost later still stand."""
+"""Orders that only stop something. They stand until their key is revoked, not until it was lost."""
 
 
 class _NoOrder(Exception):  # noqa: N818 - no error: the event counts as absent
@@ -64,14 +64,11 @@ def standing(
             signed.append(_open(event, keyring, ledger, repository, signed))
         except _NoOrder as error:
             ignored.append(Ignored(event.seq, event.event.id, event.event.kind, str(error)))
-    revoked, void = _revocations(signed, keyring)
-    counted = []
-    for one in signed:
-        if because := void.get(one.seq) or _why_void(one, revoked, now):
-            ignored.append(Ignored(one.seq, one.record.id, one.record.kind, because))
-        else:
-            counted.append(one)
+    revoked, void = _stops(signed, keyring)
+    void |= _permits(signed, revoked, now)
+    ignored += (Ignored(c.seq, c.record.id, c.record.kind, void[c.seq]) for c in signed if c.seq in void)  # fmt: skip
     ring = Keyring(tuple(replace(k, revoked=revoked.get(k.public.id)) for k in keyring.keys))
+    counted = [c for c in signed if c.seq not in void]
     return _add_up(counted, ring, tuple(sorted(ignored, key=lambda i: i.seq)))
 
 
@@ -116,47 +113,53 @@ def _signer(sealed: Sealed, record: Record, at: datetime, keyring: Keyring) -> K
     return key
 
 
-def _why_void(one: Counted, revoked: Mapping[Digest, Revocation], now: datetime) -> str:
-    """Return why an order is void by now, or an empty text."""
-    if one.record.kind is EventKind.KEY_REVOKED:
-        return ""  # judged in the chain's order
-    expires = one.record.expires
-    if expires is not None and expires <= now:
-        return f"expired {expires:{_MINUTE}}"
-    return _why_revoked(one, revoked)
-
-
-def _why_revoked(one: Counted, revoked: Mapping[Digest, Revocation]) -> str:
-    """Return since when the signer's key is, or may have been, somebody else's."""
-    found = revoked.get(one.signer.public.id)
-    if found is None:
-        return ""
-    since = found.at if one.record.kind in _STOPS else found.compromised_since
-    return f"its key is revoked since {since:{_MINUTE}}" if since <= one.at else ""
-
-
-def _revocations(
+def _stops(
     signed: Sequence[Counted], keyring: Keyring
-) -> tuple[Mapping[Digest, Revocation], Mapping[int, str]]:
-    """Return all revocations by key, and which orders to revoke are void, by number, and why.
+) -> tuple[dict[Digest, Revocation], dict[int, str]]:
+    """Return all revocations by key, and which orders that stop are void, by number, and why.
 
     Of two leads who revoke each other the first wins, unless the reviewed keyring says otherwise.
     """
     revoked = {k.public.id: k.revoked for k in keyring.keys if k.revoked is not None}
     void: dict[int, str] = {}
+    lost: set[Digest] = set()
     for one in signed:
-        if one.record.kind is not EventKind.KEY_REVOKED:
+        kind, signer = one.record.kind, one.signer
+        if kind not in _STOPS:
             continue
-        if because := _why_revoked(one, revoked):
-            void[one.seq] = because
-            continue
-        subject, key = one.record.subject, Digest(one.record.subject["key"])
-        at, since = parse_time(subject["at"]), parse_time(subject["compromised_since"])
-        if key in revoked:
-            former = revoked[key]
-            at, since = min(at, former.at), min(since, former.compromised_since)
-        revoked[key] = Revocation(at, since, one.record.reason)
+        if signer.public.id in lost:
+            void[one.seq] = "its key was revoked before"
+        elif signer.revoked is not None and signer.revoked.at < one.at:
+            void[one.seq] = f"its key is revoked since {signer.revoked.at:{_MINUTE}}"
+        elif kind is EventKind.KEY_REVOKED:
+            key = Digest(one.record.subject["key"])
+            revoked[key] = _joined(revoked.get(key), one.record)
+            lost.add(key)
     return revoked, void
+
+
+def _joined(former: Revocation | None, record: Record) -> Revocation:
+    """Return the earlier times of what is known and what is said."""
+    at, since = (parse_time(record.subject[name]) for name in ("at", "compromised_since"))
+    if former is not None:
+        at, since = min(at, former.at), min(since, former.compromised_since)
+    return Revocation(at, since, former.reason if former else record.reason)
+
+
+def _permits(
+    signed: Sequence[Counted], revoked: Mapping[Digest, Revocation], now: datetime
+) -> dict[int, str]:
+    """Return which orders that permit something are void by now, by number, and why."""
+    void: dict[int, str] = {}
+    for one in signed:
+        expires, found = one.record.expires, revoked.get(one.signer.public.id)
+        if one.record.kind in _STOPS:
+            continue
+        if expires is not None and expires <= now:
+            void[one.seq] = f"expired {expires:{_MINUTE}}"
+        elif found is not None and found.compromised_since <= one.at:
+            void[one.seq] = f"its key may be another's since {found.compromised_since:{_MINUTE}}"
+    return void
 
 
 class _Freezes(Struct):

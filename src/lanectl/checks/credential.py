@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lanectl.model.lane import Credential
 
 _ALLOWED_CODEX: Final = frozenset({Kind.SUPABASE_PUBLIC, Kind.BUILDER_KEY})
-_FORBIDDEN_CLAUDE: Final = frozenset({Kind.BUILDER_KEY})
+_FORBIDDEN_CLAUDE: Final = frozenset({Kind.BUILDER_KEY, Kind.SUPERVISOR_KEY, Kind.LEAD_KEY})
 _SUPABASE: Final = re.compile(r"SUPABASE", re.IGNORECASE)
 _SERVICE: Final = re.compile(r"SERVICE|SECRET|ADMIN", re.IGNORECASE)
 
@@ -23,7 +23,8 @@ def forbidden(lane: Lane, variables: Mapping[str, str]) -> tuple[Credential, ...
     """Return what these variables hold and `lane` may not.
 
     codex: everything but a Supabase key that is public and the path of its own signing key.
-    claude: the Builder's signing key, for an Enforcer must not be able to sign as the Builder.
+    claude: the Builder's signing key, for an Enforcer must not be able to sign as the Builder, and
+    the keys of people, who decide what an Enforcer must not.
     """
     return tuple(
         c

@@ -13,7 +13,7 @@ import typer
 
 from lanectl import __version__
 from lanectl.cli import render
-from lanectl.cli.lanes import NEEDS, LaneCommand
+from lanectl.cli.lanes import COMMANDS, LaneCommand
 from lanectl.errors import ExitCode, LaneError, UnreadableError
 from lanectl.model.display import display
 
@@ -76,8 +76,8 @@ def _commands_for(arguments: list[str]) -> Iterable[str]:
         if word == "--profile":
             next(words, None)
         elif not word.startswith("--profile="):
-            return [word] if word in NEEDS else NEEDS
-    return NEEDS
+            return [word] if word in COMMANDS else COMMANDS
+    return COMMANDS
 
 
 def main() -> NoReturn:

@@ -20,6 +20,12 @@ def command(
     enforcer_key: Annotated[
         str | None, typer.Option(metavar="FILE", help="The Enforcer's public key (.pub).")
     ] = None,
+    supervisor_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The supervisor's public key (.pub).")
+    ] = None,
+    lead_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A lead's public key (.pub).")
+    ] = None,
     builder: Annotated[
         str, typer.Option(metavar="'NAME <EMAIL>'", help="Author of applied commits.")
     ] = "lanectl builder <builder@lanectl.invalid>",
@@ -27,6 +33,12 @@ def command(
         str,
         typer.Option("--committer", metavar="'NAME <EMAIL>'", help="Committer of applied commits."),
     ] = "lanectl enforcer <enforcer@lanectl.invalid>",
+    supervisor: Annotated[
+        str, typer.Option(metavar="'NAME <EMAIL>'", help="Who gives verdicts.")
+    ] = "lanectl supervisor <supervisor@lanectl.invalid>",
+    lead: Annotated[
+        str, typer.Option(metavar="'NAME <EMAIL>'", help="The lead. Two leads have two identities.")
+    ] = "lanectl lead <lead@lanectl.invalid>",
     valid_days: Annotated[
         int, typer.Option(min=1, max=3650, help="How long the new keys are valid.")
     ] = 365,
@@ -78,7 +90,10 @@ def command(
         )
         _show((planned,), as_json=as_json, dry_run=dry_run, next_step=None)
         return 0
-    keys = [(builder_key, "builder", builder), (enforcer_key, "enforcer", enforcer_name)]
+    keys = [
+        (builder_key, "builder", builder), (enforcer_key, "enforcer", enforcer_name),
+        (supervisor_key, "supervisor", supervisor), (lead_key, "lead", lead),
+    ]  # fmt: skip
     plan = setup.plan_trust(repo_url or ".", keys, repository, valid_days, write=not dry_run)
     _show(plan, as_json=as_json, dry_run=dry_run, next_step=Remedy(
         "Commit these files on the target branch through an ordinary review.",

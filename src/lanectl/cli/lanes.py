@@ -10,13 +10,17 @@ from typer.core import TyperCommand
 from lanectl.model.lane import VARIABLE, Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import typer
 
 NEEDS: Final[Mapping[str, Lane | None]] = {
     "init": None,
-    "keys": None,
+    "keys new": None,
+    "keys list": Lane.CLAUDE,
+    "keys revoke": Lane.CLAUDE,
+    "keys impact": Lane.CLAUDE,
+    "freeze": Lane.CLAUDE,
     "pack": Lane.CODEX,
     "sign": Lane.CODEX,
     "inspect": None,
@@ -25,7 +29,21 @@ NEEDS: Final[Mapping[str, Lane | None]] = {
     "rollback": Lane.CLAUDE,
     "lane": None,
 }
-"""Every command by its first word; None: any lane. A command that is not here cannot be run."""
+"""Every command by its first words; None: any lane. A command that is not here cannot be run."""
+
+COMMANDS: Final = tuple(dict.fromkeys(words.split()[0] for words in NEEDS))
+"""The first word of every command, which is the name of its module."""
+
+
+def lane_of(words: Sequence[str]) -> Lane | None:
+    """Return which lane a command needs, by the most of its words that are known.
+
+    Raises KeyError for a command that is not in the table.
+    """
+    for count in range(len(words), 1, -1):
+        if " ".join(words[:count]) in NEEDS:
+            return NEEDS[" ".join(words[:count])]
+    return NEEDS[words[0]]
 
 
 class LaneCommand(TyperCommand):
@@ -63,7 +81,7 @@ def _check(command: list[str], path: str | None) -> Any:
     if profile is not None:
         wiring.adopt(profile.variables)
     if lane is not None:
-        flow.require(NEEDS[command[0]], lane, " ".join(command))
+        flow.require(lane_of(command), lane, " ".join(command))
         if (
             command[0] != "lane"
         ):  # `lane check` reports what is there, `lane exec` passes none of it on

@@ -46,3 +46,14 @@ OperatorFile = Annotated[
     str | None,
     typer.Option("--operator", metavar="FILE", help="Another operator file than this machine's."),
 ]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; everybody will read it.")
+]
+OrderKey = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="The private key. [default: $LANECTL_LEAD_KEY, then the role's own default place]",
+    ),
+]

@@ -219,7 +219,14 @@ def _register(ring: Keyring, new: NewKey, now: datetime) -> Keyring:
                 return ring
             raise _shared(new.role, key.role)
     span = timedelta(days=new.days)
-    return Keyring((*ring.keys, Key(public, new.role, new.name, new.email, now, now + span)))
+    keys = (*ring.keys, Key(public, new.role, new.name, new.email, now, now + span))
+    if shared := keyring.shared_identity(keys):
+        raise UsageError(
+            f"{display(new.email)} is the identity of the {shared[0].role} already",
+            why="people and lanes in different roles are told apart by their identities",
+            remedies=(Remedy(f"Give the {new.role} another identity, as 'Name <email>'."),),
+        )
+    return Keyring(keys)
 
 
 def _shared(one: Role, other: Role) -> LaneError:

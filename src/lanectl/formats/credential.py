@@ -23,6 +23,8 @@ _NAMES: Final = {
     Kind.DATABASE: ("SUPABASE_DB_PASSWORD", "PGPASSWORD", "POSTGRES_PASSWORD"),
     Kind.BUILDER_KEY: ("LANECTL_BUILDER_KEY",),
     Kind.ENFORCER_KEY: ("LANECTL_ENFORCER_KEY",),
+    Kind.SUPERVISOR_KEY: ("LANECTL_SUPERVISOR_KEY",),
+    Kind.LEAD_KEY: ("LANECTL_LEAD_KEY",),
 }  # fmt: skip
 _BY_NAME: Final = {name: kind for kind, names in _NAMES.items() for name in names}
 

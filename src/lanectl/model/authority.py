@@ -74,7 +74,7 @@ class Counted(Struct, frozen=True):
 
 
 class Ignored(Struct, frozen=True):
-    """An event that counts as absent, and why."""
+    """An event that counts as absent, and why; `id` and `because` may hold untrusted text."""
 
     seq: int
     id: str

@@ -41,11 +41,16 @@ class Kind(enum.StrEnum):
     PRIVATE_KEY = "a private key"
     BUILDER_KEY = "the path of the Builder's signing key"
     ENFORCER_KEY = "the path of the Enforcer's signing key"
+    SUPERVISOR_KEY = "the path of the supervisor's signing key"
+    LEAD_KEY = "the path of a lead's signing key"
 
     @property
     def is_secret(self) -> bool:
         """Whether the value itself must stay unread by others; a path and a public key need not."""
-        return self not in {Kind.SUPABASE_PUBLIC, Kind.BUILDER_KEY, Kind.ENFORCER_KEY}
+        return self is not Kind.SUPABASE_PUBLIC and self not in _KEY_PATHS
+
+
+_KEY_PATHS = {Kind.BUILDER_KEY, Kind.ENFORCER_KEY, Kind.SUPERVISOR_KEY, Kind.LEAD_KEY}
 
 
 class Credential(Struct, frozen=True):

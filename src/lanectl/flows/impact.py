@@ -1,0 +1,88 @@
+"""Impact: what the ledger holds that depends on one key since a time. Judges nothing of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from lanectl.flows.revoke import find_key, revocation_of
+from lanectl.formats import record as records
+from lanectl.formats.keys import is_valid_signature
+from lanectl.model.authority import SIGNERS
+from lanectl.model.ledger import EventKind
+from lanectl.model.report import MalformedError
+from lanectl.model.trust import hint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from lanectl.flows.authority import Office
+    from lanectl.model.ledger import Event, HandoffRow
+    from lanectl.model.names import Digest
+    from lanectl.model.trust import Key, Revocation
+
+
+class Suspect(Struct, frozen=True):
+    """An event that depends on the key: what it applied (with its handoff), or ordered.
+
+    `counts`: whether an order still counts, or why not; empty for what was applied.
+    """
+
+    event: Event
+    handoff: HandoffRow | None = None
+    counts: str = ""
+    reason: str = ""
+
+
+class Impact(Struct, frozen=True):
+    """What depends on a key since a time; `key` is None for one that left the keyring."""
+
+    id: Digest
+    key: Key | None
+    revocation: Revocation | None
+    since: datetime | None
+    suspects: tuple[Suspect, ...]
+
+
+def impact(office: Office, text: str, since: datetime | None) -> Impact:
+    """Return what depends on a key since `since`, or since it was compromised, or at all.
+
+    Raises UsageError for a key that is none, MalformedError for an event that is none.
+    """
+    standing = office.standing()
+    found = find_key(text, standing.keyring)
+    revocation = revocation_of(standing, found)
+    since = since or (revocation.compromised_since if revocation else None)
+    key = standing.keyring.by_id(found)
+    kinds = {EventKind.APPLIED, *SIGNERS}
+    events = (e for e in office.ledger.events(kinds=kinds) if since is None or e.event.at >= since)
+    void = {i.seq: i.because for i in standing.ignored}
+    return Impact(found, key, revocation, since, tuple(_suspects(office, events, found, key, void)))
+
+
+def _suspects(
+    office: Office, events: Iterator[Event], found: Digest, key: Key | None, void: dict[int, str]
+) -> Iterator[Suspect]:
+    for event in events:
+        said = event.event
+        if said.kind is EventKind.APPLIED:
+            if found in {said.data.get("signer"), said.data.get("enforcer")}:
+                yield Suspect(event, office.ledger.handoff(said.handoff) if said.handoff else None)
+        elif (reason := _signed_by(event, found, key)) is not None:
+            yield Suspect(event, counts=void.get(event.seq, "counts"), reason=reason)
+
+
+def _signed_by(event: Event, found: Digest, key: Key | None) -> str | None:
+    """Return the reason in an order that this key signed, or None: not signed by it."""
+    try:
+        sealed = records.unseal(event.event.data)
+        record = records.read(sealed.payload)
+    except MalformedError:
+        return None
+    if sealed.hint != hint_of(found):
+        return None
+    if key is not None and not is_valid_signature(key.public, sealed.signature, sealed.message):
+        return None
+    return record.reason

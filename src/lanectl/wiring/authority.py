@@ -1,0 +1,86 @@
+"""What signed orders are given with: the trust at the tip, the ledger, and a person's key."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from lanectl.adapters.system import environment
+from lanectl.model.trust import Role
+from lanectl.wiring.common import OPERATOR_LIMIT
+from lanectl.wiring.ledger import open_ledger
+from lanectl.wiring.neutral import enforcer_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lanectl.flows.authority import Office
+    from lanectl.flows.init import PlannedFile
+    from lanectl.ports import Signer
+
+FREEZERS = (Role.LEAD, Role.SUPERVISOR, Role.ENFORCER)
+
+
+class Desk(Struct, frozen=True):
+    """An office, and the top of the work tree beside it (empty: a bare repository)."""
+
+    office: Office
+    top: str
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file of the work tree, or None."""
+        from lanectl.adapters import files
+
+        return files.read_optional(f"{self.top}/{path}", limit=OPERATOR_LIMIT) if self.top else None
+
+    def write(self, planned: PlannedFile) -> None:
+        """Write a planned file into the work tree."""
+        from lanectl.adapters import files
+
+        files.replace(f"{self.top}/{planned.path}", planned.after)
+
+
+@contextlib.contextmanager
+def desk(start: str) -> Iterator[Desk]:
+    """Yield what orders are given with, in the clone at or above `start`."""
+    from lanectl.flows.authority import Office
+    from lanectl.flows.trust import load_trust
+
+    with enforcer_side(start) as side:
+        repository = side.require_repository()
+        trust = load_trust(side.operator_file, repository, side.store)
+        with open_ledger(trust.operator) as ledger:
+            top = repository.repository.top
+            yield Desk(Office(trust, ledger, side.system), os.fsdecode(top) if top else "")
+
+
+def signer(named: str | None, *roles: Role) -> Signer:
+    """Return the named key, or of these roles the first whose variable or default place has one.
+
+    Raises UsageError if there is none.
+    """
+    from lanectl.adapters import keys
+    from lanectl.adapters.places import key_places, key_variable
+    from lanectl.errors import Remedy, UsageError
+
+    variables = environment()
+    for role in roles:
+        if not named and variables.get(key_variable(role)):
+            named = variables[key_variable(role)]
+        default = key_places(role, variables)[-1]
+        if not named and Path(default).exists():
+            named = default
+    if not named:
+        names = " or ".join(key_variable(role) for role in roles)
+        raise UsageError(
+            "there is no key to sign with",
+            why=f"neither --key nor {names} names one, and none lies at its default place",
+            remedies=(
+                Remedy("Name it.", ("lanectl", "freeze", "--reason", "TEXT", "--key", "FILE")),
+            ),
+        )
+    return keys.load(named)

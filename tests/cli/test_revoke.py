@@ -1,0 +1,213 @@
+"""`lanectl keys revoke`, `impact` and `list`: a lost key is refused at once, and what it did is found."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lanectl.formats import keyring
+from lanectl.model.bundle import Handoff
+from lanectl.model.ledger import EventKind, HandoffKey, NewEvent
+from lanectl.model.names import ObjectId
+from lanectl.wiring.authority import desk
+from tests.orders import key_id, register_people
+from tests.world import Ran, World, git, lanectl, snapshot
+
+BASE, TREE, COMMIT = "1" * 40, "2" * 40, "3" * 40
+
+
+@pytest.fixture
+def people(world: World) -> World:
+    return register_people(world)
+
+
+def keys(world: World, *arguments: str | Path, by: str | None = None) -> Ran:
+    key = ("--key", world.key(by)) if by else ()
+    return lanectl("keys", arguments[0], "--repo", world.enforcer, *arguments[1:], *key)
+
+
+def time(**ago: int) -> str:
+    return f"{datetime.now(UTC) - timedelta(**ago):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_a_lost_key_is_refused_at_once_and_marked_for_review(people: World) -> None:
+    builder, since = key_id(people, "builder"), time(days=2)
+    done = keys(
+        people,
+        "revoke",
+        builder[:8],
+        "--reason",
+        "laptop lost",
+        "--compromised-since",
+        since,
+        by="ann",
+    )
+    assert done.code == 0, done.err
+    assert f"revoked key {builder} of lanectl builder (builder), compromised since" in done.out
+    assert "every Enforcer refuses it from now on" in done.err
+    assert "git add -- .lanectl/trust/keyring.json" in done.err
+    listed = keys(people, "list", "--json").json["keys"]
+    revoked = {k["id"]: k["revoked"] for k in listed}
+    assert revoked[builder]["reason"] == "laptop lost"
+    assert [k for k in revoked if revoked[k]] == [builder]
+    ring = keyring.read((people.enforcer / keyring.PATH).read_bytes())
+    entry = ring.by_id(builder)
+    assert entry
+    assert entry.revoked
+    assert entry.revoked.reason == "laptop lost"
+    assert git(people.enforcer, "status", "--porcelain") == f"M {keyring.PATH}"
+    # again: nothing more to do
+    before = snapshot(people.enforcer)
+    again = keys(
+        people, "revoke", builder, "--reason", "other", "--compromised-since", since, by="leo"
+    )
+    assert again.code == 0, again.err
+    assert "knew it already" in again.err
+    assert "marked already" in again.err
+    assert snapshot(people.enforcer) == before
+
+
+def test_an_earlier_time_is_recorded_too(people: World) -> None:
+    sue = key_id(people, "sue")
+    for days in (1, 3, 2):
+        done = keys(
+            people, "revoke", sue, "--reason", "x", "--compromised-since", time(days=days), by="ann"
+        )
+        assert done.code == 0, done.err
+    listed = {k["id"]: k["revoked"] for k in keys(people, "list", "--json").json["keys"]}
+    assert listed[sue]["compromised_since"][:10] == time(days=3)[:10]
+
+
+def test_only_a_lead_revokes(people: World) -> None:
+    before = snapshot(people.enforcer)
+    for who in ("builder", "enforcer", "sue", "nobody"):
+        done = keys(people, "revoke", key_id(people, "leo"), "--reason", "x", by=who)
+        assert (done.code, "may not sign this" in done.err) == (3, True)
+    assert snapshot(people.enforcer) == before
+
+
+def test_a_revoked_lead_orders_nothing_more(people: World) -> None:
+    leo = key_id(people, "leo")
+    assert keys(people, "revoke", leo, "--reason", "x", by="leo").code == 0  # its own
+    refused = keys(people, "revoke", key_id(people, "ann"), "--reason", "x", by="leo")
+    assert (refused.code, "it was revoked" in refused.err) == (3, True)
+    again = keys(people, "revoke", leo, "--reason", "x", by="leo")  # to finish needs no signature
+    assert (again.code, "knew it already" in again.err) == (0, True)
+
+
+WRONG: list[tuple[str, list[str], str]] = [
+    ("0123456", [], "at least 8 digits"),
+    ("01234567", [], "0 keys of the keyring begin"),
+    ("sue", ["--compromised-since", "2999-01-01T00:00:00Z"], "a time to come"),
+    ("sue", ["--compromised-since", "yesterday"], "not a time"),
+    ("sue", ["--reason", " "], "no order"),
+]
+
+
+def test_what_is_wrong_usage(people: World) -> None:
+    for name, more, says in WRONG:
+        named = key_id(people, name) if name == "sue" else name
+        done = keys(people, "revoke", named, "--reason", "x", *more, by="ann")
+        assert (done.code, says in done.err) == (2, True), says
+
+
+def test_the_keys_are_listed_for_a_person(people: World) -> None:
+    shown = keys(people, "list")
+    assert shown.code == 0, shown.err
+    roles = [line.split()[0] for line in shown.out.splitlines()]
+    assert roles == ["builder", "enforcer", "lead", "lead", "supervisor"]
+    assert key_id(people, "ann")[:16] in shown.out
+
+
+# what depends on a key ----------------------------------------------------------------------------
+
+
+def apply(world: World) -> HandoffKey:
+    """Record one applied handoff, as `apply` does."""
+    with desk(str(world.enforcer)) as opened:
+        office = opened.office
+        repository = office.trust.operator.repository
+        key = HandoffKey.of(
+            Handoff(
+                repository=repository, base=ObjectId(BASE), base_tree=ObjectId(TREE),
+                result_tree=ObjectId(TREE), object_format=ObjectId(BASE).object_format,
+                slug="fix-login", title="x", message="", lane="codex", diff_engine="", rollback=(),
+                lockfiles=(),
+            )  # type: ignore[arg-type]
+        )  # fmt: skip
+        ledger, now = office.ledger, office.system.now()
+
+        def record(kind: EventKind, **data: str) -> None:
+            ledger.record(NewEvent(f"{kind}:{key}", kind, now, "enforcer", repository, key, data))
+
+        record(EventKind.QUEUED, slug="fix-login", bundle="b" * 64, base=BASE, result_tree=TREE)
+        claim = ledger.claim(key, "me", seconds=60)
+        record(
+            EventKind.APPLIED, bundle="b" * 64, commit=COMMIT, branch="feature/fix-login",
+            signer=key_id(world, "builder"), enforcer=key_id(world, "enforcer"), claim=claim.token,
+        )  # fmt: skip
+    return key
+
+
+@pytest.mark.parametrize("who", ["builder", "enforcer"])
+def test_what_a_key_brought_in_is_found(who: str, people: World) -> None:
+    lost = key_id(people, who)
+    none = keys(people, "impact", lost)
+    assert (none.code, "nothing depends on it" in none.out) == (0, True)
+    apply(people)
+    shown = keys(people, "impact", lost[:10])
+    assert shown.code == 1
+    assert re.search(
+        rf"applied, now applied  fix-login  commit {COMMIT}  feature/fix-login", shown.out
+    )
+    assert "1 to look at" in shown.out
+    (suspect,) = keys(people, "impact", lost, "--json").json["suspects"]
+    assert (suspect["slug"], suspect["commit"], suspect["kind"]) == ("fix-login", COMMIT, "applied")
+    assert keys(people, "impact", key_id(people, "ann")).code == 0
+    # since it was compromised, unless another time is named
+    keys(people, "revoke", lost, "--reason", "x", by="ann")
+    later = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert keys(people, "impact", lost, "--since", later).code == 0
+    assert keys(people, "impact", lost, "--since", time(days=1)).code == 1
+
+
+def test_what_a_lead_ordered_is_found(people: World) -> None:
+    lanectl("freeze", "--repo", people.enforcer, "--reason", "leak", "--key", people.key("leo"))
+    lifted = lanectl(
+        "freeze", "--lift", "--repo", people.enforcer, "--reason", "ok", "--key", people.key("leo")
+    )
+    assert lifted.code == 0, lifted.err
+    leo = key_id(people, "leo")
+    done = keys(
+        people, "revoke", leo, "--reason", "stolen", "--compromised-since", time(days=1), by="ann"
+    )
+    assert done.code == 0, done.err
+    shown = keys(people, "impact", leo)
+    assert shown.code == 1
+    assert "  frozen  leak  (counts)" in shown.out
+    assert "lifted  ok  (void: its key may be another" in shown.out
+    document = keys(people, "impact", leo, "--json").json
+    assert [(s["kind"], s["counts"]) for s in document["suspects"]] == [
+        ("frozen", True), ("lifted", False),
+    ]  # fmt: skip
+    assert document["role"] == "lead"
+    # what the thief lifted is frozen again
+    status = lanectl("freeze", "--status", "--repo", people.enforcer, "--json")
+    assert json.loads(status.out)["frozen"]["reason"] == "leak"
+
+
+# registering --------------------------------------------------------------------------------------
+
+
+def test_two_roles_never_share_an_identity(people: World) -> None:
+    done = lanectl(
+        "init", "--repo", people.person, "--lead-key", f"{people.key('max')}.pub",
+        "--lead", "Max <BUILDER@lanectl.invalid>",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "is the identity of the builder already" in done.err
+    assert git(people.person, "status", "--porcelain") == ""
