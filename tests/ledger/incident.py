@@ -53,12 +53,12 @@ class Incident:
             ledger.close()
 
     def record(
-        self, kind: EventKind, key: HandoffKey | None = None, id_: str = "", **data: str
+        self, kind: EventKind, key: HandoffKey | None = None, actor: str = "somebody", **data: str
     ) -> None:
         self.at += TOGETHER
-        name = id_ or f"{kind}:{self.at:%d%H%M}"
+        name = f"{kind}:{self.at:%d%H%M}"
         with self.ledger() as ledger:
-            ledger.record(NewEvent(name, kind, self.at, "somebody", REPOSITORY, key, data))
+            ledger.record(NewEvent(name, kind, self.at, actor, REPOSITORY, key, data))
 
     def apply(self, number: int) -> HandoffKey:
         """Queue, claim and apply a handoff, as an Enforcer does."""

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 from lanectl.adapters import files
 from lanectl.errors import Remedy, UnreadableError
-from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
 from lanectl.model.display import display
 from lanectl.model.names import ObjectId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lanectl.model.names import Digest, RepositoryId
 
@@ -76,6 +76,19 @@ class FolderStore:
         """Keep a copy of an accepted bundle by its digest."""
         self._write(f"bundles/{digest}/{ARTIFACT}", artifact)
         self._write(f"bundles/{digest}/{ARTIFACT}{SIGNATURE_SUFFIX}", signature)
+
+    def keep_admission(self, digest: Digest, admission: bytes) -> None:
+        """Keep the admission of an applied bundle beside it."""
+        self._write(f"bundles/{digest}/{ARTIFACT}{ADMISSION_SUFFIX}", admission)
+
+    def admissions(self) -> Iterator[tuple[Digest, bytes]]:
+        """Yield the admissions that are kept, each with its bundle's digest."""
+        for path in sorted(self.folder.glob(f"bundles/*/{ARTIFACT}{ADMISSION_SUFFIX}")):
+            data = files.read_optional(str(path), limit=_LIMIT)
+            with contextlib.suppress(ValueError):
+                digest = Digest(path.parent.name)
+                if data is not None:
+                    yield digest, data
 
     def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
         """Return the kept copy of an accepted bundle: archive and signature."""

@@ -21,6 +21,8 @@ NEEDS: Final[Mapping[str, Lane | None]] = {
     "keys revoke": Lane.CLAUDE,
     "keys impact": Lane.CLAUDE,
     "freeze": Lane.CLAUDE,
+    "ledger": Lane.CLAUDE,
+    "ledger show": None,
     "pack": Lane.CODEX,
     "sign": Lane.CODEX,
     "inspect": None,

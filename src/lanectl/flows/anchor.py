@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from lanectl.formats import admission, anchor, envelope
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from lanectl.model.admission import Admission
     from lanectl.model.bundle import Envelope
     from lanectl.model.ledger import Head, LedgerId
+    from lanectl.model.names import Digest
     from lanectl.model.trust import Keyring
     from lanectl.ports import Signer
 
@@ -43,38 +46,54 @@ def read_good(data: bytes, keyring: Keyring, *, now: datetime) -> Anchor:
         found = _head(signed)
     except MalformedError as error:
         raise BadAnchorError(str(error)) from error
-    key = keyring.by_hint(signed.hint)
-    if key is None or key.role is not Role.ENFORCER:
-        raise BadAnchorError(f"signed by {found.key}, which is no Enforcer's key")
-    if not is_valid_signature(
-        key.public,
-        signed.signature,
-        envelope.pre_authentication_encoding(signed.payload_type, signed.payload),
-    ):
-        raise BadAnchorError(f"the signature is not that of {found.key}")
-    if not key.not_before <= found.at < key.not_after:
-        raise BadAnchorError(f"{found.key} was not valid then")
-    if key.revoked is not None and key.revoked.compromised_since <= found.at:
-        raise BadAnchorError(f"{found.key} was in other hands then")
-    if found.at > now + SKEW:
-        raise BadAnchorError("it is from the future")
+    _believe(signed, found.at, keyring, now)
     return found
 
 
-def newest(
-    lines: Sequence[bytes], ledger: LedgerId | None, keyring: Keyring, *, now: datetime
-) -> Anchor | None:
-    """Return the last good anchor of a ledger (None: of any) in the state folder's lines, or None.
+def read_admission(data: bytes, keyring: Keyring, *, now: datetime) -> tuple[Admission, Digest]:
+    """Return an admission that an Enforcer signed, and the id of its key. Raises BadAnchorError."""
+    try:
+        signed = envelope.read(data)
+        found = admission.read(signed.payload)
+    except MalformedError as error:
+        raise BadAnchorError(str(error)) from error
+    _believe(signed, found.at, keyring, now)
+    return found, anchor.key_id(signed)
+
+
+def _believe(signed: Envelope, at: datetime, keyring: Keyring, now: datetime) -> None:
+    """Raise BadAnchorError unless an Enforcer's key, good at that time, signed this."""
+    name, key = anchor.key_id(signed), keyring.by_hint(signed.hint)
+    if key is None or key.role is not Role.ENFORCER:
+        raise BadAnchorError(f"signed by {name}, which is no Enforcer's key")
+    message = envelope.pre_authentication_encoding(signed.payload_type, signed.payload)
+    if not is_valid_signature(key.public, signed.signature, message):
+        raise BadAnchorError(f"the signature is not that of {name}")
+    if not key.not_before <= at < key.not_after:
+        raise BadAnchorError(f"{name} was not valid then")
+    if key.revoked is not None and key.revoked.compromised_since <= at:
+        raise BadAnchorError(f"{name} was in other hands then")
+    if at > now + SKEW:
+        raise BadAnchorError("it is from the future")
+
+
+def split(data: bytes) -> list[bytes]:
+    """Return the signed heads in a file: an admission is one, else every line is."""
+    try:
+        envelope.read(data)
+    except MalformedError:
+        return [line for line in data.split(b"\n") if line]
+    return [data]
+
+
+def newest(lines: Sequence[bytes], keyring: Keyring, *, now: datetime) -> Anchor | None:
+    """Return the last good anchor in the state folder's lines, of whatever ledger, or None.
 
     The last, not the highest: after a restoration the numbers begin again lower.
     """
     for line in reversed(lines):
-        try:
-            found = read_good(line, keyring, now=now)
-        except BadAnchorError:
-            continue
-        if ledger in {None, found.ledger}:
-            return found
+        with contextlib.suppress(BadAnchorError):
+            return read_good(line, keyring, now=now)
     return None
 
 

@@ -97,9 +97,10 @@ def opened(
         now = system.now()
         standing_now = read_standing(ledger, trust, now)
         trust = replace(trust, keyring=standing_now.keyring)
-        known = None if operator.ledger.id is None else ledger.id
-        anchor = newest(enforcer.store.anchors(), known, trust.keyring, now=now)
-        _refuse_other(anchor, ledger)
+        anchor = newest(enforcer.store.anchors(), trust.keyring, now=now)
+        if anchor is not None and anchor.ledger != ledger.id:
+            _refuse_other(anchor, ledger, operator)
+            anchor = None
         refuse_restored(find_restored(anchor, ledger, restorations_of(standing_now)))
         key = acting_key(trust, signer.public, now)
         actor = f"enforcer:{key.public.id}"
@@ -115,9 +116,9 @@ def opened(
                 office.anchor()
 
 
-def _refuse_other(anchor: Anchor | None, ledger: Ledger) -> None:
-    """Raise UntrustedError if another ledger took the place of the one that was used so far."""
-    if anchor is not None and anchor.ledger != ledger.id:
+def _refuse_other(anchor: Anchor, ledger: Ledger, operator: Operator) -> None:
+    """Raise UntrustedError if another ledger took the place of the one used so far, unpinned."""
+    if operator.ledger.id is None:
         raise UntrustedError(
             f"this is another ledger than the one used so far: {ledger.id}",
             why=f"this machine signed heads of {anchor.ledger}",

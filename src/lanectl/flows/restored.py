@@ -43,7 +43,7 @@ def find_restored(
 ) -> Lost | None:
     """Return what was lost if the ledger is behind or beside its own newest anchor, else None.
 
-    Cheap: one event and the head are read. `anchor` is `flows.anchor.newest` of the state folder;
+    Another ledger than the one that was anchored is one that was lost, too. Cheap: one event and the head are read. `anchor` is `flows.anchor.newest` of the state folder;
     `restorations` are a lead's counted records, which explain a loss.
     """
     if anchor is None:
@@ -52,7 +52,9 @@ def find_restored(
         event = next(ledger.events(after=anchor.seq - 1), None)
     except MalformedError:
         event = None
-    if event is not None and (event.seq, event.hash) == (anchor.seq, anchor.hash):
+    if event is not None and (event.ledger, event.seq, event.hash) == (
+        anchor.ledger, anchor.seq, anchor.hash,
+    ):  # fmt: skip
         return None
     if any(restoration.explains(anchor) for restoration in restorations):
         return None
@@ -66,8 +68,8 @@ def refuse_restored(lost: Lost | None) -> None:
     anchor, head = lost.anchor, lost.head
     raise UntrustedError(
         "the ledger is not the one that this Enforcer wrote",
-        why=f"event {anchor.seq} was {anchor.hash} at {anchor.at:%Y-%m-%d %H:%M}Z;"
-        f" now the chain ends at event {head.seq}, {head.hash}",
+        why=f"event {anchor.seq} of ledger {anchor.ledger} was {anchor.hash}"
+        f" at {anchor.at:%Y-%m-%d %H:%M}Z; now the chain ends at event {head.seq}, {head.hash}",
         remedies=(
             Remedy("Find out what it lacks.", ("lanectl", "ledger", "verify")),
             RECONCILE,

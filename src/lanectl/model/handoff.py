@@ -16,6 +16,9 @@ READY = "CODEX-READY"
 APPLIED = "CLAUDE-APPLIED"
 ROLLED_BACK = "CLAUDE-ROLLBACK"
 
+BUNDLE_REFS = "refs/lanectl/"
+"""Below it the target's repository holds every published bundle, by its digest."""
+
 TRAILER_BUNDLE = "Lanectl-Bundle"
 TRAILER_BASE = "Lanectl-Base"
 TRAILER_TREE = "Lanectl-Result-Tree"
@@ -46,7 +49,7 @@ def rollback_branch(slug: Slug) -> str:
 
 def bundle_ref(digest: Digest) -> str:
     """Return the ref of the target's repository that a bundle is published at."""
-    return f"refs/lanectl/{digest}"
+    return f"{BUNDLE_REFS}{digest}"
 
 
 def title_problem(title: str) -> str:

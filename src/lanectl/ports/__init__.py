@@ -9,7 +9,7 @@ from msgspec import Struct
 from lanectl.model.settings import INFLATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from lanectl.model.bundle import Handoff
@@ -266,6 +266,14 @@ class EnforcerStore(Protocol):
 
     def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
         """Return the kept copy of an accepted bundle: archive and signature."""
+        ...
+
+    def keep_admission(self, digest: Digest, admission: bytes) -> None:
+        """Keep the admission of an applied bundle beside it."""
+        ...
+
+    def admissions(self) -> Iterator[tuple[Digest, bytes]]:
+        """Yield the admissions that are kept, each with its bundle's digest."""
         ...
 
     def anchors(self) -> list[bytes]:

@@ -21,6 +21,10 @@ class Remote(Protocol):
         """Return which of these full ref names the remote has, and where they stand."""
         ...
 
+    def below(self, prefix: str) -> Mapping[str, ObjectId]:
+        """Return every ref of the remote whose full name begins so, and where it stands."""
+        ...
+
     def fetch(
         self, refs: Sequence[str], *, have: Sequence[ObjectId] = (), keep: bool = False
     ) -> Mapping[str, ObjectId]:

@@ -88,3 +88,10 @@ def store_of(operator: Operator | None) -> FolderStore:
 
     pinned = operator.repository if operator else RepositoryId("localhost/unpinned")
     return FolderStore(state_folder(environment()), pinned)
+
+
+def embedded_ledger(operator: Operator) -> Path:
+    """Return where the embedded ledger lies: where the operator says, or in the state folder."""
+    from pathlib import Path
+
+    return Path(operator.ledger.path or store_of(operator).folder / "ledger.sqlite")

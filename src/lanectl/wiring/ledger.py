@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lanectl.adapters.system import RealSystem, environment
 from lanectl.model.settings import Backend
-from lanectl.wiring.common import store_of
+from lanectl.wiring.common import embedded_ledger, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lanectl.model.settings import Operator
     from lanectl.ports.ledger import Ledger
 
-FILE = "ledger.sqlite"
 _KEY_FD = "LANECTL_LEDGER_KEY_FD"
 _KEYS = ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY")
 
@@ -71,21 +70,14 @@ def _embedded(operator: Operator, stack: contextlib.ExitStack, *, changes: bool)
     from lanectl.errors import ConflictError
     from lanectl.wiring.migrate import genesis
 
-    path, key = embedded_path(operator), _encryption_key(operator)
+    path, key = embedded_ledger(operator), _encryption_key(operator)
     if not path.exists():
         _refuse_lost(operator)
         if not changes:
-            path = _nowhere(stack) / FILE
+            path = _nowhere(stack) / path.name
         with contextlib.suppress(ConflictError):  # another process made it at this moment
             sqlite_create.create(str(path), genesis(operator.repository), key)
     return sqlite.open_ledger(str(path), key)
-
-
-def embedded_path(operator: Operator) -> Path:
-    """Return where the embedded ledger lies: where the operator says, or in the state folder."""
-    from pathlib import Path
-
-    return Path(operator.ledger.path) if operator.ledger.path else store_of(operator).folder / FILE
 
 
 def _refuse_lost(operator: Operator) -> None:
@@ -95,7 +87,7 @@ def _refuse_lost(operator: Operator) -> None:
     if operator.ledger.id is None and not store_of(operator).anchors():
         return
     raise UntrustedError(
-        f"the ledger is gone: {embedded_path(operator)}",
+        f"the ledger is gone: {embedded_ledger(operator)}",
         why="there was one: the operator file or the state folder's anchors name it",
         remedies=(
             Remedy("Restore it from a backup, or see docs/recovery.md, 'A lost ledger'."),

@@ -70,9 +70,11 @@ class GitRemote:
 
     def heads(self, *refs: str) -> Mapping[str, ObjectId]:
         """Return which of these full ref names the remote has, and where they stand."""
-        out = self._run("ls-remote", "-q", "--refs", self.address.url, *refs).decode("ascii")
-        rows = [line.split("\t", 1) for line in out.splitlines()]
-        return {ref: ObjectId(commit) for commit, ref in rows if ref in refs}
+        return {ref: commit for ref, commit in self._list(*refs).items() if ref in refs}
+
+    def below(self, prefix: str) -> Mapping[str, ObjectId]:
+        """Return every ref of the remote whose full name begins so, and where it stands."""
+        return {r: commit for r, commit in self._list(f"{prefix}*").items() if r.startswith(prefix)}
 
     def fetch(
         self, refs: Sequence[str], *, have: Sequence[ObjectId] = (), keep: bool = False
@@ -100,6 +102,11 @@ class GitRemote:
             name.rpartition("/")[2]: ObjectId(i) for name, i in map(str.split, out.splitlines())
         }
         return {ref: found[str(n)] for n, ref in enumerate(refs)}
+
+    def _list(self, *patterns: str) -> Mapping[str, ObjectId]:
+        out = self._run("ls-remote", "-q", "--refs", self.address.url, *patterns).decode("ascii")
+        rows = [line.split("\t", 1) for line in out.splitlines()]
+        return {ref: ObjectId(commit) for commit, ref in rows}
 
     def push(self, ref: str, new: ObjectId, old: ObjectId | None) -> None:
         """Move a ref of the remote from `old` (None: create) to `new`, or leave it alone.

@@ -1,0 +1,207 @@
+"""Reconcile a restored ledger: what the Enforcer admitted stays consumed, the rest is named as lost.
+
+Only what an Enforcer signed comes back, so that single use holds. Old events, verdicts and
+approvals are not invented.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from lanectl.errors import Remedy, UntrustedError, UsageError
+from lanectl.flows.anchor import BadAnchorError, make_anchor, read_admission, read_good
+from lanectl.flows.authority import give
+from lanectl.flows.restored import find_restored, restorations_of
+from lanectl.formats import archive, envelope, statement
+from lanectl.formats.anchor import key_id
+from lanectl.formats.statement import format_time
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, ATTESTATION, SIGNATURE_SUFFIX
+from lanectl.model.handoff import BUNDLE_REFS, feature_branch
+from lanectl.model.ledger import LEASE, Claim, EventKind, HandoffKey, NewEvent
+from lanectl.model.report import Fault, MalformedError
+from lanectl.model.trust import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lanectl.flows.authority import Office
+    from lanectl.model.admission import Admission
+    from lanectl.model.anchor import Anchor, Lost
+    from lanectl.model.bundle import Handoff
+    from lanectl.model.names import Digest
+    from lanectl.model.trust import Keyring
+    from lanectl.ports import ApplyingRepository, EnforcerStore, Signer
+    from lanectl.ports.publishing import Remote
+
+_AT_ONCE: Final = 50
+"""Bundles that are fetched together."""
+
+
+class Sources(Struct, frozen=True):
+    """Where admissions are: the pinned remote (None: no forge), the clone, the state folder."""
+
+    remote: Remote | None
+    repository: ApplyingRepository
+    store: EnforcerStore
+
+
+class Reconciled(Struct, frozen=True):
+    """What came back (handoff and admission), what did not and why, and the first event that is lost."""
+
+    lost: Lost
+    first: int
+    recovered: tuple[tuple[HandoffKey, Admission], ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+class _Found(Struct, frozen=True):
+    """A handoff that an Enforcer admitted: its bundle's own words, and who signed what."""
+
+    admission: Admission
+    handoff: Handoff
+    builder: Digest
+    enforcer: Digest
+
+
+def reconcile(
+    office: Office, sources: Sources, *, lead: Signer, enforcer: Signer, reason: str
+) -> Reconciled:
+    """Record again what was admitted, then a lead's word on the loss, then a new anchor.
+
+    Run again after a crash it goes on. Raises UsageError if nothing is lost, UntrustedError
+    without a lead's key or an Enforcer's, and what remote and ledger raise.
+    """
+    counted, now, ledger = office.standing(), office.system.now(), office.ledger
+    good = _anchors(sources.store, counted.keyring, office)
+    lost = find_restored(good[-1] if good else None, ledger, restorations_of(counted))
+    if lost is None:
+        raise UsageError(
+            "nothing is lost: the ledger is the one that this Enforcer signed last",
+            remedies=(Remedy("Look closer.", ("lanectl", "ledger", "verify")),),
+        )
+    _require(lead, Role.LEAD, counted.keyring)
+    _require(enforcer, Role.ENFORCER, counted.keyring)
+    fork = _fork(good, lost, office)
+    recovered, skipped = [], []
+    for where, files in _bundles(sources, office):
+        try:
+            found = _read(files, counted.keyring, office, lost)
+        except (BadAnchorError, MalformedError) as error:
+            skipped.append((where, str(error)))
+            continue
+        key = HandoffKey.of(found.handoff)
+        row = ledger.handoff(key)
+        if row is None or not row.state.is_consumed:
+            if problem := _consume(found, key, office):
+                skipped.append((where, problem))
+            else:
+                recovered.append((key, found.admission))
+    give(
+        office, lead, EventKind.RESTORED, reason,
+        {
+            "lost_seq": str(lost.anchor.seq), "lost_hash": lost.anchor.hash,
+            "restored_seq": str(fork[0]), "restored_hash": fork[1],
+        },
+    )  # fmt: skip
+    sources.store.add_anchor(make_anchor(ledger.id, ledger.head(), now, enforcer))
+    first = fork[0] + 1 if lost.anchor.ledger == ledger.id else 1
+    return Reconciled(lost, first, tuple(recovered), tuple(skipped))
+
+
+def _anchors(store: EnforcerStore, keyring: Keyring, office: Office) -> list[Anchor]:
+    good = []
+    for line in store.anchors():
+        try:
+            good.append(read_good(line, keyring, now=office.system.now()))
+        except BadAnchorError:
+            continue
+    return good
+
+
+def _require(signer: Signer, role: Role, keyring: Keyring) -> None:
+    """Refuse a key that may not do this, before anything is written."""
+    key = keyring.by_id(signer.public.id)
+    if key is None or key.role is not role or key.revoked is not None:
+        raise UntrustedError(
+            f"key {signer.public.id} is no {role.value}'s key of the target's tip",
+            remedies=(Remedy(f"Name the private key of a {role.value} that is registered there."),),
+        )
+
+
+def _fork(good: Sequence[Anchor], lost: Lost, office: Office) -> tuple[int, Digest]:
+    """Return the last event that is still what it was: the head of a ledger that is only behind."""
+    ledger, head = office.ledger, lost.head
+    if lost.anchor.ledger != ledger.id:
+        return head.seq, head.hash
+    own = sorted(
+        (a for a in good if a.ledger == ledger.id and a.seq <= head.seq), key=lambda a: a.seq
+    )
+    last = next(ledger.events())
+    for anchor in own:
+        event = next(ledger.events(after=anchor.seq - 1))
+        if event.hash != anchor.hash:
+            return last.seq, last.hash
+        last = event
+    return head.seq, head.hash
+
+
+def _bundles(sources: Sources, office: Office) -> Iterator[tuple[str, Mapping[str, bytes]]]:
+    """Yield every bundle that may have an admission, with its place: published, then kept here."""
+    consumed = {row.bundle for row in office.ledger.handoffs() if row.state.is_consumed}
+    remote = sources.remote
+    there = sorted(remote.below(BUNDLE_REFS)) if remote else ()
+    wanted = [ref for ref in there if ref.removeprefix(BUNDLE_REFS) not in consumed]
+    names = (ARTIFACT, ARTIFACT + SIGNATURE_SUFFIX, ARTIFACT + ADMISSION_SUFFIX)
+    limit = office.trust.operator.limits.inflated + (1 << 20)
+    for start in range(0, len(wanted), _AT_ONCE):
+        refs = wanted[start : start + _AT_ONCE]
+        for ref, commit in (remote.fetch(refs) if remote else {}).items():
+            tree = sources.repository.commit_tree(commit)
+            if tree is not None:
+                yield ref, sources.repository.objects.files_at(tree, names, limit=limit)
+    for digest, admission in sources.store.admissions():
+        kept = sources.store.kept(digest)
+        if digest not in consumed and kept is not None:
+            yield f"kept bundle {digest}", dict(zip(names, (*kept, admission), strict=True))
+
+
+def _read(files: Mapping[str, bytes], keyring: Keyring, office: Office, lost: Lost) -> _Found:
+    """Return what was admitted. Raises BadAnchorError or MalformedError."""
+    artifact = files.get(ARTIFACT, b"")
+    data = files.get(ARTIFACT + ADMISSION_SUFFIX, b"")
+    admission, enforcer = read_admission(data, keyring, now=office.system.now())
+    limits, repository = office.trust.operator.limits, office.trust.operator.repository
+    bundle = archive.read(artifact, limit=limits.inflated)
+    handoff = statement.read(bundle.members[ATTESTATION]).handoff
+    if admission.ledger not in {lost.anchor.ledger, office.ledger.id}:
+        raise BadAnchorError(f"it was admitted by the ledger {admission.ledger}")
+    if (admission.bundle, admission.result_tree, admission.repository) != (
+        bundle.digest, handoff.result_tree, handoff.repository,
+    ) or handoff.repository != repository:  # fmt: skip
+        raise MalformedError(Fault("admission/mismatch", got="it speaks of another bundle"))
+    builder = key_id(envelope.read(files.get(ARTIFACT + SIGNATURE_SUFFIX, b"")))
+    return _Found(admission, handoff, builder, enforcer)
+
+
+def _consume(found: _Found, key: HandoffKey, office: Office) -> str:
+    """Record that a handoff is queued and applied; return why not, or an empty string."""
+    ledger, admission, handoff = office.ledger, found.admission, found.handoff
+    told = {"bundle": str(admission.bundle), "restored": format_time(admission.at)}
+
+    def record(kind: EventKind, **data: str) -> None:
+        name = f"{kind.value}:restored:{office.system.nonce()}"
+        now, repository = office.system.now(), office.trust.operator.repository
+        ledger.record(NewEvent(name, kind, now, "lanectl reconcile", repository, key, told | data))
+
+    record(EventKind.QUEUED, slug=handoff.slug, base=handoff.base, result_tree=handoff.result_tree)
+    claim = ledger.claim(key, "lanectl reconcile", seconds=LEASE)
+    if not isinstance(claim, Claim):
+        return f"{claim.holder} is working on it until {format_time(claim.until)}"
+    record(
+        EventKind.APPLIED, claim=claim.token, commit=admission.commit,
+        branch=feature_branch(handoff.slug), signer=found.builder, enforcer=found.enforcer,
+    )  # fmt: skip
+    ledger.release(claim)
+    return ""
