@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,10 @@ def test_who_may_not_freeze(who: str, people: World) -> None:
 def test_the_enforcer_freezes_with_the_key_that_its_lane_holds(people: World) -> None:
     people.monkeypatch.delenv("LANECTL_BUILDER_KEY")
     people.monkeypatch.setenv("LANECTL_LANE", "claude")
-    assert freeze(people, "--reason", "x").code == 2  # there is no key yet
-    people.monkeypatch.setenv("LANECTL_ENFORCER_KEY", str(people.key("enforcer")))
+    default = Path(os.environ["HOME"]) / ".config/lanectl/keys/enforcer.pem"
+    default.unlink()
+    assert freeze(people, "--reason", "x").code == 2  # there is no key
+    people.monkeypatch.setenv("LANECTL_ENFORCER_KEY", str(people.keys / "enforcer.pem"))
     done = freeze(people, "--reason", "x", "--json")
     assert done.json["frozen"]["role"] == "enforcer"
 

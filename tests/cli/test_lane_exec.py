@@ -17,7 +17,7 @@ from lanectl.adapters.sandbox import CommandRunner
 from lanectl.errors import LaneViolation
 from lanectl.flows.lane_exec import NOT_ENFORCED, environment_of, execute
 from lanectl.model.lane import Lane
-from lanectl.ports import Enclosure
+from lanectl.ports.running import Enclosure
 from tests.world import Ran, World, git, lanectl, lanectl_process, write
 
 pytestmark = pytest.mark.thorough

@@ -18,8 +18,9 @@ SECRET = "ghp_" + "s3cret" * 6
 LANES = {
     "pack": "codex", "sign": "codex", "apply": "claude", "rollback": "claude", "freeze": "claude",
     "keys list": "claude", "keys revoke": "claude", "keys impact": "claude",
+    "ledger": "claude",
 }  # fmt: skip
-ANY = ["init", "keys new", "inspect", "verify", "lane"]
+ANY = ["init", "keys new", "inspect", "verify", "lane", "ledger show"]
 
 
 def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:

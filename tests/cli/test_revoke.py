@@ -10,14 +10,8 @@ from pathlib import Path
 import pytest
 
 from lanectl.formats import keyring
-from lanectl.model.bundle import Handoff
-from lanectl.model.ledger import EventKind, HandoffKey, NewEvent
-from lanectl.model.names import ObjectId
-from lanectl.wiring.authority import desk
 from tests.orders import key_id, register_people
 from tests.world import Ran, World, git, lanectl, snapshot
-
-BASE, TREE, COMMIT = "1" * 40, "2" * 40, "3" * 40
 
 
 @pytest.fixture
@@ -126,47 +120,20 @@ def test_the_keys_are_listed_for_a_person(people: World) -> None:
 # what depends on a key ----------------------------------------------------------------------------
 
 
-def apply(world: World) -> HandoffKey:
-    """Record one applied handoff, as `apply` does."""
-    with desk(str(world.enforcer)) as opened:
-        office = opened.office
-        repository = office.trust.operator.repository
-        key = HandoffKey.of(
-            Handoff(
-                repository=repository, base=ObjectId(BASE), base_tree=ObjectId(TREE),
-                result_tree=ObjectId(TREE), object_format=ObjectId(BASE).object_format,
-                slug="fix-login", title="x", message="", lane="codex", diff_engine="", rollback=(),
-                lockfiles=(),
-            )  # type: ignore[arg-type]
-        )  # fmt: skip
-        ledger, now = office.ledger, office.system.now()
-
-        def record(kind: EventKind, **data: str) -> None:
-            ledger.record(NewEvent(f"{kind}:{key}", kind, now, "enforcer", repository, key, data))
-
-        record(EventKind.QUEUED, slug="fix-login", bundle="b" * 64, base=BASE, result_tree=TREE)
-        claim = ledger.claim(key, "me", seconds=60)
-        record(
-            EventKind.APPLIED, bundle="b" * 64, commit=COMMIT, branch="feature/fix-login",
-            signer=key_id(world, "builder"), enforcer=key_id(world, "enforcer"), claim=claim.token,
-        )  # fmt: skip
-    return key
-
-
 @pytest.mark.parametrize("who", ["builder", "enforcer"])
 def test_what_a_key_brought_in_is_found(who: str, people: World) -> None:
     lost = key_id(people, who)
     none = keys(people, "impact", lost)
     assert (none.code, "nothing depends on it" in none.out) == (0, True)
-    apply(people)
+    commit = people.apply(people.packed()).json["commit"]
     shown = keys(people, "impact", lost[:10])
     assert shown.code == 1
     assert re.search(
-        rf"applied, now applied  fix-login  commit {COMMIT}  feature/fix-login", shown.out
+        rf"applied, now applied  fix-login  commit {commit}  feature/fix-login", shown.out
     )
     assert "1 to look at" in shown.out
     (suspect,) = keys(people, "impact", lost, "--json").json["suspects"]
-    assert (suspect["slug"], suspect["commit"], suspect["kind"]) == ("fix-login", COMMIT, "applied")
+    assert (suspect["slug"], suspect["commit"], suspect["kind"]) == ("fix-login", commit, "applied")
     assert keys(people, "impact", key_id(people, "ann")).code == 0
     # since it was compromised, unless another time is named
     keys(people, "revoke", lost, "--reason", "x", by="ann")

@@ -86,12 +86,6 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
-        """Start a server that was stopped, or killed by somebody else, on what it wrote."""
-        self.stop()
-        (self.folder / "data/postmaster.pid").unlink(missing_ok=True)
-        self._start(self.host == "127.0.0.1")
-
     def stop(self) -> None:
         """End the server and every session at once."""
         if self._process is not None:

@@ -182,6 +182,7 @@ def test_a_ledger_that_goes_away_hears_of_it_later(
         else:
             assert (done.returncode, b"the ledger went away" in done.stderr) == (0, True)
             assert branches.strip() == "feature/fix-login"
+        server.stop()
         server.start()
         found = world.apply(bundle)
         assert found.code == 0, found.err

@@ -15,7 +15,7 @@ from lanectl.errors import UnreadableError
 from lanectl.model.display import display
 from lanectl.model.lane import PROFILES, Act, Lane
 from lanectl.model.trust import Role
-from lanectl.ports import Enclosure
+from lanectl.ports.running import Enclosure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

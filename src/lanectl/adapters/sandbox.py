@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import FrameType
 
-    from lanectl.ports import Enclosure
+    from lanectl.ports.running import Enclosure
 
 _SECONDS: Final = 20
 _FORWARDED: Final = (

@@ -16,12 +16,12 @@ from lanectl.adapters import files
 from lanectl.errors import Remedy, UnreadableError
 from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
 from lanectl.model.display import display
-from lanectl.model.names import ObjectId
+from lanectl.model.names import Digest, ObjectId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lanectl.model.names import Digest, RepositoryId
+    from lanectl.model.names import RepositoryId
 
 SYSTEM_OPERATOR_FILE: Final = "/etc/lanectl/enforcer.toml"
 _LIMIT: Final = 1 << 20

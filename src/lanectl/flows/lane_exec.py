@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lanectl.model.lane import Profile
-    from lanectl.ports import Enclosure, Runner
+    from lanectl.ports.running import Enclosure, Runner
 
 BASICS: Final = (
     "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "USER", "LOGNAME", "TMPDIR", "TZ",

@@ -91,7 +91,7 @@ def reconcile(
         except (BadAnchorError, MalformedError) as error:
             skipped.append((where, str(error)))
             continue
-        key = HandoffKey.of(found.handoff)
+        key = found.handoff.key
         row = ledger.handoff(key)
         if row is None or not row.state.is_consumed:
             if problem := _consume(found, key, office):

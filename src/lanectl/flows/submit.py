@@ -84,8 +84,7 @@ def submit(
                 _refused(office, report)
             return Submitted(report)
         verified = report.accept()
-        said = verified.statement.handoff
-        key = HandoffKey.of(said.repository, said.base, said.result_tree)
+        key = verified.statement.handoff.key
         job = _Job(enforcer, office, remote, verified, submission, report, key)
         if dry_run:
             return Submitted(report, _plan(job, sign=sign))

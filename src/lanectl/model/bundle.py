@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from lanectl.model.ledger import HandoffKey
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -67,6 +69,11 @@ class Handoff(Struct, frozen=True):
     diff_engine: str
     rollback: tuple[str, ...]
     lockfiles: tuple[Material, ...]
+
+    @property
+    def key(self) -> HandoffKey:
+        """What it is used once by."""
+        return HandoffKey.of(self.repository, self.base, self.result_tree)
 
 
 class Circumstances(Struct, frozen=True):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lanectl.model.lane import Attempt, Profile
-    from lanectl.ports import Enclosure, Runner
+    from lanectl.ports.running import Enclosure, Runner
 
 
 def load_profile(path: str) -> Profile:
