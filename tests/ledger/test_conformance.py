@@ -148,6 +148,26 @@ def test_the_back_end_itself_refuses_what_is_no_event_of_this_ledger(
     assert check_chain(ledger) == 2
 
 
+def test_two_append_at_once(back_end: BackEnd, address: str, ledger: Ledger) -> None:
+    failed = list[BaseException]()
+
+    def append(name: str) -> None:
+        try:
+            with contextlib.closing(back_end.connect(address)) as mine:
+                for n in range(40):
+                    mine.record(replace(event(K.KEY, 1), id=f"{name}:{n}"))
+        except BaseException as error:  # noqa: BLE001 - a thread's own is shown below
+            failed.append(error)
+
+    threads = [threading.Thread(target=append, args=(name,)) for name in ("a", "b")]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert failed == []
+    assert check_chain(ledger) == 81
+
+
 def test_who_waits_hears_that_something_was_queued(
     ledger: Ledger, back_end: BackEnd, address: str
 ) -> None:

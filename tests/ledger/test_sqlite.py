@@ -134,6 +134,10 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 
 CHANGES = [
+    (
+        "insert into events (seq, prev, hash, body) select 5, hash, sha256(hash || char(10) || 5 || char(10) ||"
+        " replace(body, 'key:2', 'key:3')), replace(body, 'key:2', 'key:3') from events where seq = 3"
+    ),
     "update events set body = body",
     "update events set hash = 'x' where seq = 2",
     "delete from events where seq = 2",
@@ -278,15 +282,17 @@ def test_a_file_that_cannot_be_written_is_refused(path: str) -> None:
         assert ledger.head().seq == 1
 
 
-def test_a_connection_that_only_waits_sleeps_until_its_time(path: str) -> None:
+def test_what_was_heard_is_not_heard_again(path: str) -> None:
     with opened(path) as ledger, opened(path) as other:
         other.record(queued("a", 1))
-        waited = threading.Event()
-        ledger.wait(0)  # what was there before is not news
-        timer = threading.Timer(0.2, waited.set)
+        ledger.wait(0)  # what was there before is no news
+        other.record(queued("b", 2))
+        ledger.wait(60)
+        slept = threading.Event()
+        timer = threading.Timer(0.2, slept.set)
         timer.start()
-        ledger.wait(0.3)
-        assert waited.is_set()
+        ledger.wait(0.5)
+        assert slept.is_set()
         timer.join()
 
 

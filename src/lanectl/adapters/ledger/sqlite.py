@@ -15,7 +15,7 @@ from lanectl.adapters.ledger import sqlite_handoffs as handoffs
 from lanectl.adapters.ledger.sqlite_create import create, exists
 from lanectl.adapters.ledger.sqlite_file import Database
 from lanectl.adapters.ledger.sqlite_schema import APPLICATION, VERSION
-from lanectl.errors import ConflictError, Remedy, UnavailableError, UnreadableError
+from lanectl.errors import ConflictError, RefusedError, Remedy, UnavailableError, UnreadableError
 from lanectl.formats import event as bodies
 from lanectl.formats.statement import format_time, parse_time
 from lanectl.model.display import display
@@ -69,7 +69,7 @@ def open_status(path: str, key: str | None = None) -> SqliteStatus:
     """Return the handoffs of the ledger in this file, which is not written. Raises as `open_ledger`."""
     try:
         return SqliteStatus(_opened(path, key, mode="ro"))
-    except UnavailableError:
+    except (UnavailableError, RefusedError):
         # Nobody has it open, and in a folder that cannot be written SQLite cannot share memory.
         if os.access(Path(path).parent, os.W_OK) or os.path.lexists(f"{path}-wal"):
             raise
@@ -187,12 +187,12 @@ class SqliteLedger:
             handoffs.release(self._db, claim)
 
     def wait(self, seconds: float) -> None:
-        """Return when another process has written since `claim_next`, at the latest after this time."""
+        """Return when another process has written since `claim_next` or the last wait."""
         deadline = time.monotonic() + seconds
-        self._seen = self._seen or self._version()
-        while self._version() == self._seen and (rest := deadline - time.monotonic()) > 0:
+        seen = self._seen or self._version()
+        while (now := self._version()) == seen and (rest := deadline - time.monotonic()) > 0:
             time.sleep(min(rest, _POLL))
-        self._seen = 0
+        self._seen = now
 
     def _version(self) -> int:
         """Return what changes when another connection writes."""
