@@ -39,10 +39,10 @@ def template(version: int) -> str:
 
 
 @contextlib.contextmanager
-def fresh(folder: Path) -> Iterator[str]:
+def fresh(folder: Path, version: int = rig.DEFAULT) -> Iterator[str]:
     """Yield the DSN of a fresh migrated database, for a user who may do what an Enforcer may."""
-    server = rig.server(rig.DEFAULT)
-    name = server.database(template(rig.DEFAULT))
+    server = rig.server(version)
+    name = server.database(template(version))
     try:
         yield server.dsn(name, USER)
     finally:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from lanectl.formats.event import write
 from lanectl.model.ledger import EventKind, HandoffKey, LedgerId, NewEvent
+from tests.ledger import rig
 from tests.ledger.on_postgres import BORN, LEDGER, REPOSITORY
+
+VERSIONS = [
+    pytest.param(v, marks=() if v == rig.DEFAULT else pytest.mark.e2e) for v in rig.versions()
+]
+"""One version in the default suite, the others with e2e."""
 
 
 def event(

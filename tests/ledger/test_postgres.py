@@ -30,14 +30,14 @@ from lanectl.model.ledger import (
 from lanectl.model.report import MalformedError
 from tests.ledger import rig
 from tests.ledger.on_postgres import USER, fresh, insert
-from tests.ledger.telling import body, event, queued
+from tests.ledger.telling import VERSIONS, body, event, queued
 
 K = EventKind
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
-    with fresh(tmp_path) as one:
+@pytest.fixture(params=VERSIONS)
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with fresh(tmp_path, request.param) as one:
         yield one
 
 

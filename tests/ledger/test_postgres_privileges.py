@@ -13,7 +13,7 @@ from lanectl.adapters.ledger.migrate import apply_grants, grant_problems, migrat
 from lanectl.errors import RefusedError
 from tests.ledger import rig
 from tests.ledger.on_postgres import GENESIS, fresh, template
-from tests.ledger.telling import body, queued
+from tests.ledger.telling import VERSIONS, body, queued
 
 Connection = psycopg.Connection[Any]
 
@@ -52,11 +52,6 @@ ENFORCERS = (
     "select lanectl.claim_next('me', '<TOKEN>', 60)", "select lanectl.renew('<KEY>', '<TOKEN>', 60)",
     "select lanectl.release('<KEY>', '<TOKEN>')", "listen lanectl",
 )  # fmt: skip
-
-
-VERSIONS = [
-    pytest.param(v, marks=() if v == rig.DEFAULT else pytest.mark.e2e) for v in rig.versions()
-]
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -212,6 +207,10 @@ def test_migrating_again_puts_grants_right_and_names_what_it_cannot(tmp_path: Pa
         with psycopg.connect(admin, autocommit=True) as db:
             db.execute("grant all on all tables in schema lanectl to anon, public")
             db.execute("grant all on all functions in schema lanectl to authenticated")
+            for kind in ("tables", "functions", "sequences"):
+                db.execute(
+                    f"alter default privileges in schema lanectl grant all on {kind} to anon".encode()
+                )
             assert len(grant_problems(db)) > 50
             assert migrate(admin, GENESIS).changed
             assert grant_problems(db) == []
