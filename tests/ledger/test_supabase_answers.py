@@ -150,10 +150,12 @@ def test_a_key_follows_no_redirect(
 
 def test_a_server_that_is_not_there_or_says_nothing_is_unavailable() -> None:
     with silent() as mute, endless() as slow:
-        for url in (nobody(), mute, slow):
+        late = "it did not answer in time"
+        for url, why in ((nobody(), "it cannot be reached"), (mute, late), (slow, late)):
             one = open_ledger(url, KEY, seconds=0.3)
             error = refused(one)
-            assert type(error) is UnavailableError, url
+            assert type(error) is UnavailableError
+            assert error.why == why
             one.close()
 
 
