@@ -149,7 +149,7 @@ def test_the_other_lanes_files(world: World, name: str) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("lane", ["codex", "claude"])
-@pytest.mark.parametrize("role", ["builder", "enforcer"])
+@pytest.mark.parametrize("role", ["builder", "enforcer", "supervisor", "lead"])
 def test_the_signing_keys(world: World, lane: str, role: str) -> None:
     path = world.builder / f"home/.config/lanectl/keys/{role}.pem"
     write(path, b"key", 0o600)
@@ -158,10 +158,11 @@ def test_the_signing_keys(world: World, lane: str, role: str) -> None:
 
 
 @pytest.mark.e2e
-def test_a_signing_key_that_a_variable_names(world: World) -> None:
+@pytest.mark.parametrize("role", ["BUILDER", "SUPERVISOR", "LEAD"])
+def test_a_signing_key_that_a_variable_names(world: World, role: str) -> None:
     path = world.root / "b.pem"
     write(path, b"key", 0o600)
-    done = check(world, LANECTL_BUILDER_KEY=str(path))
+    done = check(world, **{f"LANECTL_{role}_KEY": str(path)})
     assert broken(done, Act.SIGNING_KEY) == [str(path)]
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from lanectl.checks import authority
 from lanectl.errors import HeldError
 from lanectl.model.authority import SIGNERS, Standing, refuse_frozen
 from lanectl.model.ledger import EventKind, LedgerId, NewEvent
@@ -19,17 +20,20 @@ from tests.orders import (
     APPROVED,
     BUNDLE,
     HOUR,
+    LEDGER,
     MINUTE,
     NOON,
     OTHER,
     PEOPLE,
+    REPOSITORY,
     SUBJECTS,
+    chain,
     key,
     order,
     ring,
     signed,
     standing,
-)  # fmt: skip
+)
 
 K = EventKind
 FUZZ = settings(max_examples=60, deadline=None)
@@ -101,6 +105,19 @@ def test_a_row_of_another_kind_or_id_than_its_order_is_absent() -> None:
     event = signed("ann", order(K.FROZEN))
     assert not counts(replace(event, kind=K.LIFTED))
     assert not counts(replace(event, id="frozen:" + "0" * 32))
+
+
+def test_events_of_other_kinds_are_no_orders() -> None:
+    found = standing(NewEvent("x", K.CREATED, NOON, "lanectl", order(K.FROZEN).repository))
+    assert not found.ignored
+    assert not found.counted
+
+
+def test_the_chain_has_the_order_not_who_reads_it() -> None:
+    events = chain(signed("sue", order(K.FROZEN)), signed("ann", order(K.LIFTED)))
+    found = authority.standing(events[::-1], ring(), ledger=LEDGER, repository=REPOSITORY, now=NOON)
+    assert found.frozen is None
+    assert [c.seq for c in found.counted] == [1, 2]
 
 
 def test_a_copy_of_a_row_is_absent() -> None:
@@ -192,10 +209,11 @@ def test_of_two_revocations_the_earlier_times_hold() -> None:
         signed("leo", revocation("bob", NOON + MINUTE, NOON - 2 * DAY)),
     ]
     reviewed = ring(revised={"who": "bob", "revoked": Revocation(NOON + HOUR, NOON, "r")})
-    bob = standing(*events, keyring=reviewed).keyring.by_id(key("bob").public.id)
-    assert bob
-    assert bob.revoked
-    assert (bob.revoked.at, bob.revoked.compromised_since) == (NOON, NOON - 2 * DAY)
+    for order_ in (events, events[::-1]):
+        bob = standing(*order_, keyring=reviewed).keyring.by_id(key("bob").public.id)
+        assert bob
+        assert bob.revoked
+        assert (bob.revoked.at, bob.revoked.compromised_since) == (NOON, NOON - 2 * DAY)
 
 
 def test_of_two_leads_who_revoke_each_other_the_first_wins_unless_the_keyring_says_otherwise() -> (
@@ -244,6 +262,9 @@ def test_a_lift_that_was_kept_back_lifts_nothing_newer() -> None:
     assert refused(standing(later, kept))
     assert refused(standing(signed("ann", order(K.LIFTED, NOON + HOUR)), later))  # nor one before
     first = signed("sue", order(K.FROZEN))
+    newest = standing(first, later).frozen
+    assert newest
+    assert newest.seq == 2
     found = standing(first, later, kept)
     assert found.frozen
     assert found.frozen.seq == 2

@@ -117,6 +117,7 @@ def test_what_is_no_record(kind: EventKind, place: str, value: Any, says: str) -
     [
         (EventKind.OVERRIDE, "expires", "2026-01-16T12:00:00Z"),  # 24 hours, not a second more
         (EventKind.VERDICT, "expires", "2026-01-15T12:00:01Z"),
+        (EventKind.APPROVAL, "expires", "2026-02-15T12:00:00Z"),  # an approval may last longer
         (EventKind.VERDICT, "subject.confidence", "100"),
         (EventKind.KEY_REVOKED, "subject.compromised_since", "2026-01-15T12:00:00Z"),
         (EventKind.APPROVAL, "subject.path", "%FF%0A"),

@@ -143,7 +143,7 @@ def unseal(data: Mapping[str, str]) -> Sealed:
 def _base64(text: str, where: str) -> bytes:
     """Decode standard base64 that is its own re-encoding."""
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode(text)
     except (binascii.Error, ValueError) as error:
         _FIELDS.refuse(where, str(error), "standard base64")
     if not data or base64.b64encode(data).decode("ascii") != text:
