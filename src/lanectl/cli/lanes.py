@@ -30,6 +30,10 @@ NEEDS: Final[Mapping[str, Lane | None]] = {
     "apply": Lane.CLAUDE,
     "rollback": Lane.CLAUDE,
     "lane": None,
+    "ledger show": None,
+    "ledger verify": Lane.CLAUDE,
+    "ledger export": Lane.CLAUDE,
+    "ledger reconcile": Lane.CLAUDE,
 }
 """Every command by its first words; None: any lane. A command that is not here cannot be run."""
 

@@ -122,6 +122,7 @@ def reconcile(
             help="[default: $LANECTL_ENFORCER_KEY, then the one that `keys new` made]",
         ),
     ] = None,
+    anchor: _Anchors = None,
     repo: options.Repo = ".",
     as_json: options.Json = False,
 ) -> int:
@@ -129,12 +130,13 @@ def reconcile(
     from lanectl.cli import ledger_reconcile
     from lanectl.flows.reconcile import reconcile as run
     from lanectl.model.trust import Role
-    from lanectl.wiring import authority, reconcile
+    from lanectl.wiring import authority, ledger_files, reconcile
 
+    named = [data for _, data in ledger_files.anchors(None, anchor or [])]
     lead = authority.signer(key, Role.LEAD)
     enforcer = authority.signer(enforcer_key, Role.ENFORCER)
     with _read(), reconcile.reconciling(repo) as (office, sources), render.progress("reconciling"):
-        result = run(office, sources, lead=lead, enforcer=enforcer, reason=reason)
+        result = run(office, sources, lead=lead, enforcer=enforcer, reason=reason, named=named)
     if as_json:
         render.document(ledger_reconcile.to_json(result))
     else:

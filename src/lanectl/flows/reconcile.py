@@ -66,16 +66,27 @@ class _Found(Struct, frozen=True):
 
 
 def reconcile(
-    office: Office, sources: Sources, *, lead: Signer, enforcer: Signer, reason: str
+    office: Office,
+    sources: Sources,
+    *,
+    lead: Signer,
+    enforcer: Signer,
+    reason: str,
+    named: Sequence[bytes] = (),
 ) -> Reconciled:
     """Record again what was admitted, then a lead's word on the loss, then a new anchor.
 
-    Run again after a crash it goes on. Raises UsageError if nothing is lost, UntrustedError
-    without a lead's key or an Enforcer's, and what remote and ledger raise.
+    `named` are more signed heads, for a state folder that was lost, too. Run again after a crash it
+    goes on. Raises UsageError if nothing is lost, UntrustedError without a lead's key or an
+    Enforcer's, and what remote and ledger raise.
     """
     counted, now, ledger = office.standing(), office.system.now(), office.ledger
-    good = _anchors(sources.store, counted.keyring, office)
-    lost = find_restored(good[-1] if good else None, ledger, restorations_of(counted))
+    known = restorations_of(counted)
+    good = _anchors(sources.store.anchors(), counted.keyring, office)
+    more = _anchors(named, counted.keyring, office)
+    newest = [*good[-1:], *sorted(more, key=lambda a: a.at, reverse=True)]
+    losses = (find_restored(anchor, ledger, known) for anchor in newest)
+    lost = next((loss for loss in losses if loss is not None), None)
     if lost is None:
         raise UsageError(
             "nothing is lost: the ledger is the one that this Enforcer signed last",
@@ -83,7 +94,7 @@ def reconcile(
         )
     _require(lead, Role.LEAD, counted.keyring)
     _require(enforcer, Role.ENFORCER, counted.keyring)
-    fork = _fork(good, lost, office)
+    fork = _fork([*good, *more], lost, office)
     recovered, skipped = [], []
     for where, files in _bundles(sources, office):
         try:
@@ -110,9 +121,9 @@ def reconcile(
     return Reconciled(lost, first, tuple(recovered), tuple(skipped))
 
 
-def _anchors(store: EnforcerStore, keyring: Keyring, office: Office) -> list[Anchor]:
+def _anchors(lines: Sequence[bytes], keyring: Keyring, office: Office) -> list[Anchor]:
     good = []
-    for line in store.anchors():
+    for line in lines:
         try:
             good.append(read_good(line, keyring, now=office.system.now()))
         except BadAnchorError:

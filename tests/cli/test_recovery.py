@@ -1,0 +1,83 @@
+"""The drills of docs/recovery.md are run as they stand, each where it may be needed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.applying import Enforcer
+from tests.orders import key_id, register_people
+from tests.world import World, git
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs/recovery.md"
+DRILLS = dict(
+    re.findall(r"<!-- drill: ([a-z-]+) -->\n```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+)
+SAID = {
+    "freeze": "frozen since", "builder": "compromised since", "enforcer": "lifted by Ann",
+    "lead": "revoked key", "lift": "lifted by Ann", "break-glass": "excepted", "token": "GOOD",
+    "restored": "events 4 to 5 of ledger", "lost-ledger": "applied again", "lost-state": "applied again",
+}  # fmt: skip
+"""What each drill must have said in the end."""
+
+
+@pytest.fixture
+def enforcer(world: World) -> Enforcer:
+    register_people(world)
+    world.monkeypatch.setenv("LANECTL_ENFORCER_KEY", str(world.key("enforcer")))
+    world.pin("--api", "http://127.0.0.1:9/api/v3", "--repin")
+    world.change()
+    return Enforcer(world)
+
+
+def run(drill: str, world: World, **variables: str | Path) -> str:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    identity = {f"GIT_COMMITTER_{k}": v for k, v in (("NAME", "P"), ("EMAIL", "p@example.test"))}
+    done = subprocess.run(
+        ["/bin/sh", "-eu", "-c", f"exec 2>&1\n{DRILLS[drill]}"],
+        cwd=world.enforcer, capture_output=True, check=False, text=True, stdin=subprocess.DEVNULL,
+        env={**os.environ, **identity, "PATH": path, "PYTHONUNBUFFERED": "1",
+             **{k: str(v) for k, v in variables.items()}},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_every_drill_of_the_page_is_run() -> None:
+    assert set(DRILLS) == set(SAID)
+    assert PAGE.read_text().count("```sh") == len(DRILLS)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("drill", SAID)
+def test_a_drill(drill: str, enforcer: Enforcer) -> None:
+    world = enforcer.world
+    said = enforcer.apply("fix-login")
+    if drill == "restored":
+        saved = {path: path.read_bytes() for path in enforcer.files}
+        (world.builder / "more.txt").write_text("more\n")
+        enforcer.apply("more")
+    if drill in {"restored", "lost-ledger"}:
+        for path in enforcer.files:
+            path.unlink()
+    if drill == "restored":
+        for path, data in saved.items():
+            path.write_bytes(data)
+    if drill == "lost-state":
+        enforcer.publish(said.bundle)
+        shutil.rmtree(enforcer.store.folder)
+    since = datetime.now(UTC) - timedelta(days=1)
+    out = run(
+        drill, world, LEAD=world.key("ann"), SECOND_LEAD=world.key("leo"), HUB=world.url,
+        BUILDER=key_id(world, "builder")[:8], ENFORCER=key_id(world, "enforcer")[:8],
+        LOST_LEAD=key_id(world, "leo")[:8], SINCE=f"{since:%Y-%m-%dT%H:%M:%SZ}", BUNDLE=said.bundle,
+    )  # fmt: skip
+    assert SAID[drill] in out
+    assert git(world.hub, "rev-parse", "main")
