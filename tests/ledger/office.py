@@ -12,16 +12,18 @@ from typing import Any
 from tests.ledger import on_postgres
 from tests.world import World, git
 
-OPERATOR = ".config/lanectl/enforcer.toml"
+
+def pin(operator: Path, dsn: str) -> None:
+    """Pin the ledger behind a DSN in an operator file."""
+    text = operator.read_text().partition("\n[ledger]")[0]
+    operator.write_text(
+        f'{text}\n[ledger]\nbackend = "postgres"\nid = "{on_postgres.LEDGER}"\ndsn = "{dsn}"\n'
+    )
 
 
 def share(world: World, dsn: str) -> None:
     """Pin the ledger behind a DSN for this machine's Enforcer."""
-    path = Path(os.environ["HOME"]) / OPERATOR
-    text = path.read_text().partition("\n[ledger]")[0]
-    path.write_text(
-        f'{text}\n[ledger]\nbackend = "postgres"\nid = "{on_postgres.LEDGER}"\ndsn = "{dsn}"\n'
-    )
+    pin(Path(os.environ["HOME"]) / ".config/lanectl/enforcer.toml", dsn)
 
 
 def bodies(dsn: str) -> list[dict[str, Any]]:
