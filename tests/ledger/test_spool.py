@@ -61,8 +61,10 @@ def test_a_line_that_a_crash_cut_short_never_counts(spool: FileSpool) -> None:
     for cut in range(len(whole), 2 * len(whole)):
         file(spool).write_bytes((whole + whole.replace(b"key:1", b"key:2"))[:cut])
         assert [one.id for one in spool.waiting()] == ["key:1"]
+    file(spool).write_bytes(whole + whole.replace(b"\n", b"") * 9)
     spool.put(event(K.KEY, 3))
     assert [one.id for one in spool.waiting()] == ["key:1", "key:3"]
+    assert file(spool).read_bytes().endswith(b"\n")
 
 
 def test_what_is_put_while_others_replay_is_kept(spool: FileSpool) -> None:

@@ -107,8 +107,12 @@ def test_a_process_killed_while_it_makes_a_ledger_leaves_none(tmp_path: Path) ->
         assert check_chain(ledger) == 1
 
 
-def test_of_many_who_make_it_at_once_one_does(tmp_path: Path) -> None:
+def test_of_many_who_make_it_at_once_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place, said = str(tmp_path / "ledger.db"), list[str]()
+    link, together = os.link, threading.Barrier(5)
+    monkeypatch.setattr(os, "link", lambda *names: (together.wait(60), link(*names)))
 
     def make() -> None:
         try:
