@@ -208,6 +208,16 @@ def test_one_id_recorded_by_many_at_once_is_one_event(address: str, ledger: Post
     assert broken_links(ledger) == []
 
 
+def test_plain_inserts_by_many_at_once_fork_nothing(address: str, ledger: PostgresLedger) -> None:
+    def add(_: PostgresLedger, index: int) -> list[str]:
+        mine = (replace(event(K.KEY), id=f"{index}-{n}") for n in range(2))
+        return [insert(address, body(one)) for one in mine]
+
+    assert together(8, add, address) == [["", ""]] * 8
+    assert ledger.head().seq == 17
+    assert broken_links(ledger) == []
+
+
 def test_many_share_the_queue_and_each_handoff_goes_to_one(
     address: str, ledger: PostgresLedger
 ) -> None:
