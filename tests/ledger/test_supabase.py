@@ -206,29 +206,41 @@ def test_what_a_policy_filters_is_an_error(
     assert story.check_chain(ledger) == 5
 
 
-def test_an_event_whose_answer_was_lost_is_there_once(
+def test_what_is_sent_again_after_a_lost_answer_happens_once(
     ledger: SupabaseLedger, shop: Supabase
 ) -> None:
     with relay(shop.url) as between:
         opened = open_ledger(between.url, shop.secret)
         lost = between.cut("POST", "/rpc/record")
         recorded = opened.record(story.event(EventKind.FROZEN, 9))
-        assert lost.seen == 1
+        lost_too = between.cut("POST", "/rpc/claim_next")
+        found = opened.claim_next("me", seconds=60)
+        assert (lost.seen, lost_too.seen) == (1, 1)
         opened.close()
     assert recorded.seq == 6
+    assert found is not None
+    assert found[1].slug == "old"
+    other = ledger.claim_next("other", seconds=60)
+    assert other is not None
+    assert other[1].slug == "new"
     assert story.check_chain(ledger) == 6
 
 
 def test_short_pages_are_read_to_the_end_and_a_dead_server_costs_nothing(tmp_path: Path) -> None:
     with new_project(tmp_path / "a project", rows=2) as shop:
         ledger = open_ledger(shop.url, shop.secret)
-        for n, slug in enumerate("abcde", 1):
+        for n, slug in enumerate("abcdef", 1):
             ledger.record(story.queued(slug, n))
         rest = Rest(shop.url, shop.secret, 10)
         page = rest.rows(rest.client.table("events").select("seq").limit(PAGE))
         assert len(page) <= 2, "the server limits its answers"
-        assert [one.seq for one in ledger.events()] == [1, 2, 3, 4, 5, 6]
-        assert [row.slug for row in ledger.handoffs()] == ["e", "d", "c", "b", "a"]
+        read = []
+        for one in ledger.events():
+            assert one.seq <= 7, "what comes while reading is not chased"
+            read.append(one.seq)
+            ledger.record(story.event(EventKind.KEY, 10 + one.seq))  # comes too late to be read
+        assert read == [1, 2, 3, 4, 5, 6, 7]
+        assert [row.slug for row in ledger.handoffs()] == ["f", "e", "d", "c", "b", "a"]
         rest.close()
     began = time.monotonic()
     with pytest.raises(UnavailableError, match="not available"):

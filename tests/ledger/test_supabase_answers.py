@@ -159,29 +159,30 @@ def test_a_server_that_is_not_there_or_says_nothing_is_unavailable() -> None:
             one.close()
 
 
-def test_what_is_safe_to_send_again_is_sent_again_once(
+def test_what_was_cut_is_sent_again_once_and_is_the_same(
     shop: Project, ledger: SupabaseLedger
 ) -> None:
     shop.says(200, [row()])
-    cut = shop.cut("*", "/rpc/record")
+    cut = shop.cut("POST", "/rpc/record")
     stored = ledger.record(FIRST)
     assert stored.event == FIRST
     assert stored.ledger == ledger.id
-    sent = [r.json()["p_body"] for r in shop.requests if r.path.endswith("/record")]
     assert cut.seen == 1
-    assert len(sent) == 2
-    assert sent[0] == sent[1]
-    shop.cut("*", "/rpc/record", times=9)
-    with pytest.raises(UnavailableError):
-        ledger.record(FIRST)
-    assert len([r for r in shop.requests if r.path.endswith("/record")]) == 4
+    shop.says(200, [{"taken": True}])
+    shop.cut("POST", "/rpc/claim")
+    assert isinstance(ledger.claim(HANDOFF, "me", seconds=60), Claim)
+    for function in ("record", "claim"):
+        sent = [r.body for r in shop.requests if r.path.endswith(f"/rpc/{function}")]
+        assert len(sent) == 2
+        assert sent[0] == sent[1]
 
 
-def test_a_claim_is_asked_for_once(shop: Project, ledger: SupabaseLedger) -> None:
-    shop.cut("*", "/rpc/claim")
-    with pytest.raises(UnavailableError):
-        ledger.claim(HANDOFF, "me", seconds=60)
-    assert len(shop.requests) == 1
+def test_what_is_always_cut_is_not_sent_for_ever(shop: Project, ledger: SupabaseLedger) -> None:
+    shop.cut("*", "", times=9)
+    error = refused(ledger)
+    assert type(error) is UnavailableError
+    assert error.why == "the connection was cut"
+    assert len(shop.requests) == 2
 
 
 def test_a_write_that_changed_nothing_is_an_error(shop: Project, ledger: SupabaseLedger) -> None:

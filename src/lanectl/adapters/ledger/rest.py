@@ -74,29 +74,31 @@ class Rest:
         """End all connections."""
         self._http.close()
 
-    def ask(self, query: Query, *, again: bool = False) -> Any:
-        """Return the parsed answer. `again`: sent once more if the connection is cut before it.
+    def ask(self, query: Query) -> Any:
+        """Return the parsed answer. It is sent once more if the connection is cut before the answer.
 
-        Raises RefusedError, ConflictError, UnavailableError (also: no whole answer in time).
+        Twice is harmless: an event has its id, and a claim its token, before it is sent. Raises
+        RefusedError, ConflictError, UnavailableError (also: no whole answer in time).
         """
         import httpx
 
-        try:
-            return query.execute().data
-        except httpx.TimeoutException as error:
-            raise unavailable(self.host, "it did not answer in time") from error
-        except httpx.ConnectError as error:
-            raise unavailable(self.host, "it cannot be reached") from error
-        except httpx.HTTPError as error:
-            if again:
-                return self.ask(query)
-            raise unavailable(self.host, "the connection was cut") from error
-        except (ValueError, RecursionError) as error:
-            raise self.strange("something that is not JSON") from error
+        for last in (False, True):
+            try:
+                return query.execute().data
+            except httpx.TimeoutException as error:
+                raise unavailable(self.host, "it did not answer in time") from error
+            except httpx.ConnectError as error:
+                raise unavailable(self.host, "it cannot be reached") from error
+            except httpx.HTTPError as error:
+                if last:
+                    raise unavailable(self.host, "the connection was cut") from error
+            except (ValueError, RecursionError) as error:
+                raise self.strange("something that is not JSON") from error
+        raise AssertionError("the last try returns or raises")
 
-    def rows(self, query: Query, *, again: bool = True) -> list[Row]:
+    def rows(self, query: Query) -> list[Row]:
         """Return the rows of an answer; a single one counts as a list of one."""
-        answer = self.ask(query, again=again)
+        answer = self.ask(query)
         rows = [answer] if isinstance(answer, dict) else answer
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self.strange("something that is no rows")

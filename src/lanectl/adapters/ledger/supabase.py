@@ -63,7 +63,7 @@ class SupabaseLedger:
         return Head(last.seq, last.hash, last.event.at)
 
     def record(self, event: NewEvent) -> Event:
-        """Append an event, or return the one of its id; so it may be sent again after a cut."""
+        """Append an event, or return the one of its id."""
         body = events.write(event, self.id).decode()
         stored = self._one(self._rest.client.rpc("record", {"p_body": body}))
         if stored.event.id != event.id:
@@ -128,14 +128,14 @@ class SupabaseLedger:
     def renew(self, claim: Claim, *, seconds: int) -> None:
         """Begin the lease anew. Raises ConflictError if the claim is lost."""
         arguments = {"p_key": claim.key, "p_token": claim.token, "p_seconds": seconds}
-        held = self._rest.ask(self._rest.client.rpc("renew", arguments), again=True)
+        held = self._rest.ask(self._rest.client.rpc("renew", arguments))
         if held is not True:
             raise ConflictError("the claim is lost: somebody else holds it")
 
     def release(self, claim: Claim) -> None:
         """Give a claim back; a lost one is left alone."""
         arguments = {"p_key": claim.key, "p_token": claim.token}
-        self._rest.ask(self._rest.client.rpc("release", arguments), again=True)
+        self._rest.ask(self._rest.client.rpc("release", arguments))
 
     def wait(self, seconds: float) -> None:
         """Return after the time between two looks, or this time if it is shorter."""
@@ -152,7 +152,7 @@ class SupabaseLedger:
         return self._select(columns).order("seq", desc=True).limit(1)
 
     def _call(self, function: str, **arguments: str | int | None) -> list[Row]:
-        return self._rest.rows(self._rest.client.rpc(function, arguments), again=False)
+        return self._rest.rows(self._rest.client.rpc(function, arguments))
 
     def _one(self, query: Query) -> Event:
         """Return the one event of an answer. Raises RefusedError if there is none."""
