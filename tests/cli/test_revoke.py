@@ -96,7 +96,7 @@ def test_a_revoked_lead_orders_nothing_more(people: World) -> None:
 WRONG: list[tuple[str, list[str], str]] = [
     ("0123456", [], "at least 8 digits"),
     ("01234567", [], "0 keys of the keyring begin"),
-    ("sue", ["--compromised-since", "2999-01-01T00:00:00Z"], "a time to come"),
+    ("sue", ["--compromised-since", "2999-01-01T00:00:00Z"], "--compromised-since is a time"),
     ("sue", ["--compromised-since", "yesterday"], "not a time"),
     ("sue", ["--reason", " "], "no order"),
 ]

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from lanectl.adapters.ledger import sqlite
 from lanectl.config import parse_operator, parse_rules
 from lanectl.errors import ConflictError, UntrustedError, UsageError
 from lanectl.flows.authority import Office, give
 from lanectl.flows.freeze import except_bundle, freeze, lift
+from lanectl.flows.impact import impact
 from lanectl.flows.revoke import find_key, revoke
 from lanectl.formats import event as bodies
 from lanectl.formats import keyring
@@ -21,9 +23,21 @@ from lanectl.model.evidence import Trust
 from lanectl.model.ledger import EventKind, NewEvent
 from lanectl.model.names import Digest, ObjectId
 from lanectl.model.report import TrustSource
-from lanectl.model.trust import Keyring, PublicKey
+from lanectl.model.trust import Keyring, PublicKey, Revocation
 from tests.assets.bundles.workshop import bundle as made
-from tests.orders import BUNDLE, HOUR, LEDGER, MINUTE, NOON, REPOSITORY, key, private, ring
+from tests.orders import (
+    BUNDLE,
+    HOUR,
+    LEDGER,
+    MINUTE,
+    NOON,
+    REPOSITORY,
+    key,
+    order,
+    private,
+    ring,
+    signed,
+)
 
 
 @dataclass
@@ -39,7 +53,7 @@ class Machine:
 
     def nonce(self) -> str:
         self.count += 1
-        return self.fixed or f"{self.count:032x}"
+        return self.fixed or f"f{self.count:031x}"
 
 
 @dataclass
@@ -161,6 +175,35 @@ def test_the_file_of_the_work_tree_keeps_what_is_marked_already(office: Office) 
     second = revoke(office, ANN, bob, reason="y", since=None, work_tree=first.file.after)
     assert second.file
     assert not second.file.changes
+    known = ring(revised={"who": "bob", "revoked": Revocation(NOON, NOON - 2 * HOUR, "z")})
+    third = revoke(office, ANN, bob, reason="y", since=None, work_tree=keyring.write(known))
+    assert third.file
+    assert not third.file.changes  # what people marked reaches further back
+
+
+def test_a_key_that_left_the_keyring_has_what_names_it(office: Office) -> None:
+    freeze(office, ANN, "x")
+    assert not impact(office, "d" * 64, None).suspects
+    assert len(impact(office, key("ann").public.id, None).suspects) == 1
+    left = replace(office, trust=replace(office.trust, keyring=ring(without="ann")))
+    assert [s.counts for s in impact(left, key("ann").public.id, None).suspects] == [
+        "its key is not in the keyring at the target's tip"
+    ]
+
+
+def test_what_depends_on_a_key_is_looked_for_since_it_was_lost(
+    office: Office, machine: Machine
+) -> None:
+    freeze(office, ANN, "x")
+    forged = signed("leo", order(EventKind.FROZEN))
+    hint = signed("ann", order(EventKind.FROZEN)).data["hint"]
+    office.ledger.record(replace(forged, data={**forged.data, "hint": hint}))
+    ann = key("ann").public.id
+    assert len(impact(office, ann, None).suspects) == 1
+    machine.moment += 10 * MINUTE
+    revoke(office, LEO, ann, reason="lost", since=NOON + MINUTE, work_tree=None)
+    assert not impact(office, ann, None).suspects
+    assert len(impact(office, ann, NOON).suspects) == 1
 
 
 def test_a_key_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one() -> None:
@@ -170,5 +213,8 @@ def test_a_key_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one() -> No
     for text in (ids[0][:7], "", "g" * 8, "\x1b[2Jxxxx"):
         with pytest.raises(UsageError):
             find_key(text, ring())
+    twin = replace(key("ann"), public=replace(key("ann").public, id=Digest(ids[0][:60] + "0000")))
+    with pytest.raises(UsageError, match="2 keys"):
+        find_key(ids[0][:8], ring(), Keyring((twin,)))
     with pytest.raises(UsageError, match="0 keys"):
         find_key(ids[0][:8], Keyring(()))
