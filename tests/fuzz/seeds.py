@@ -6,12 +6,15 @@ import contextlib
 import json
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from lanectl.formats import archive, envelope
+from lanectl.formats import anchor, archive, envelope, event, keyring, ledger_export
 from lanectl.formats import record as records
 from lanectl.model.authority import SIGNERS
 from lanectl.model.bundle import MEMBERS, PATCH, SBOM
+from lanectl.model.ledger import GENESIS, EventKind, HandoffKey, Head, LedgerId, NewEvent
+from lanectl.model.names import Digest, RepositoryId
 from lanectl.model.report import MalformedError
 from tests import orders
 from tests.assets.bundles.workshop import bundle as made
@@ -41,6 +44,10 @@ def _seeds(target: str) -> Iterator[bytes]:
         yield from (made.operator(), made.rules())
     elif target == "keyring":
         yield made.keyring()
+    elif target == "anchor":
+        yield from _anchors()
+    elif target == "ledger_export":
+        yield _export()
     elif target == "record":
         for kind in SIGNERS:
             order = orders.order(kind)
@@ -49,6 +56,27 @@ def _seeds(target: str) -> Iterator[bytes]:
     elif target in _OF_BUNDLES:
         for folder in sorted(BUNDLES.glob("*/*/artifact.tar.gz")):
             yield from _of_bundle(target, folder)
+
+
+def _anchors() -> Iterator[bytes]:
+    payload = anchor.write(_LEDGER, Head(7, Digest("b" * 64), _NOON), _NOON)
+    key = keyring.read(made.keyring()).keys[0].public
+    yield from (payload, anchor.write_line(payload, b"x", key))
+
+
+def _export() -> bytes:
+    """Three events: the ledger, a handoff, what was refused."""
+    queued = {"slug": "x", "bundle": "b" * 64, "base": "1" * 40, "result_tree": "2" * 40}
+    where, key = RepositoryId("example.test/a/b"), HandoffKey("c" * 64)
+    prev, lines = GENESIS, [ledger_export.write_header(ledger_export.Header(_LEDGER, 0))]
+    for seq, (kind, data) in enumerate(
+        ((EventKind.CREATED, {}), (EventKind.QUEUED, queued), (EventKind.REFUSED, {"rules": "a/b"})), 1
+    ):  # fmt: skip
+        said = NewEvent(f"{seq}", kind, _NOON, "a", where, key if data else None, data)
+        body = event.write(said, _LEDGER)
+        prev, before = event.link(prev, seq, body), prev
+        lines.append(ledger_export.write_event(event.restore(seq, before, prev, body)))
+    return b"".join(lines)
 
 
 def _of_bundle(target: str, path: Path) -> Iterator[bytes]:
@@ -77,6 +105,7 @@ def _of_bundle(target: str, path: Path) -> Iterator[bytes]:
         yield {"statement": payload, "sbom_document": members[SBOM]}.get(target, members[PATCH])
 
 
+_LEDGER, _NOON = LedgerId("a" * 32), datetime(2026, 1, 31, 12, tzinfo=UTC)
 _OF_BUNDLES = {
     "archive", "bundle", "envelope", "patch", "patch_text", "sbom_document", "statement", "tar",
 }  # fmt: skip

@@ -18,16 +18,19 @@ from lanectl.adapters.github import _pull_request
 from lanectl.checks import workflow as workflow_rules
 from lanectl.config import parse_operator, parse_rules
 from lanectl.errors import LaneError
+from lanectl.flows.ledger_walk import BrokenError, Walk
 from lanectl.flows.verify import Submission, verify
 from lanectl.formats import admission as admissions
+from lanectl.formats import anchor as anchors
 from lanectl.formats import archive as archives
 from lanectl.formats import envelope as envelopes
 from lanectl.formats import json, profile, pull_request, report, sbom
 from lanectl.formats import keyring as keyrings
+from lanectl.formats import ledger_export as exports
 from lanectl.formats import record as records
 from lanectl.formats import statement as statements
 from lanectl.formats.lockfiles import read_lockfile
-from lanectl.model.bundle import MEMBERS, Handoff
+from lanectl.model.bundle import MEMBERS, Envelope, Handoff
 from lanectl.model.display import display
 from lanectl.model.evidence import Trust
 from lanectl.model.handoff import message_problem, parse_message, title_problem
@@ -47,6 +50,14 @@ def admission(data: bytes) -> None:
         assert admissions.write(admissions.read(data)) == data
     with contextlib.suppress(MalformedError, ValueError):
         admissions.read(json.dump(json.load(data, rule="", limit=LIMIT)))
+
+
+def anchor(data: bytes) -> None:
+    """A line of anchors.jsonl, and a statement in a signature file that is good."""
+    with contextlib.suppress(MalformedError):
+        anchors.read(data)
+    with contextlib.suppress(MalformedError):
+        anchors.read_payload(Envelope("", data, b"x", "A" * 43 + "="))
 
 
 def archive(data: bytes) -> None:
@@ -150,6 +161,17 @@ def message(data: bytes) -> None:
     message_problem(text)
 
 
+def ledger_export(data: bytes) -> None:
+    """An export: its header, and each line as an event, walked as a chain."""
+    lines = data.splitlines(keepends=True)
+    with contextlib.suppress(MalformedError):
+        exports.read_header(lines[0] if lines else b"")
+    walk = Walk(())
+    with contextlib.suppress(MalformedError, BrokenError, ValueError):
+        for event in exports.read_events(lines[1:]):
+            walk.take(event)
+
+
 def env(data: bytes) -> None:
     with contextlib.suppress(LaneError):
         profile.read(data, ".env")
@@ -174,7 +196,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     **{
         f.__name__: f
         for f in (
-            admission, answer, archive, block, bundle, env, envelope, keyring, message, patch, patch_text,
+            admission, anchor, answer, archive, block, bundle, env, envelope, keyring, ledger_export,
+            message, patch, patch_text,
             record, sbom_document, settings, statement, tar, workflow,
         )
     },

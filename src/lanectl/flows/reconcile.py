@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from lanectl.model.bundle import Handoff
     from lanectl.model.names import Digest
     from lanectl.model.trust import Keyring
-    from lanectl.ports import ApplyingRepository, EnforcerStore, Signer
+    from lanectl.ports import ApplyingRepository, Signer
+    from lanectl.ports.ledger import AnchorStore
     from lanectl.ports.publishing import Remote
 
 _AT_ONCE: Final = 50
@@ -44,7 +45,7 @@ class Sources(Struct, frozen=True):
 
     remote: Remote | None
     repository: ApplyingRepository
-    store: EnforcerStore
+    store: AnchorStore
 
 
 class Reconciled(Struct, frozen=True):

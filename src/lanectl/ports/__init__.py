@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from lanectl.model.settings import INFLATED
+from lanectl.ports.ledger import AnchorStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from lanectl.model.bundle import Handoff
@@ -245,7 +246,7 @@ class ApplyingRepository(TargetRepository, Protocol):
         ...
 
 
-class EnforcerStore(Protocol):
+class EnforcerStore(AnchorStore, Protocol):
     """The Enforcer's own state folder, one per repository."""
 
     def last_tip(self) -> ObjectId | None:
@@ -262,24 +263,4 @@ class EnforcerStore(Protocol):
 
     def put_packet(self, digest: Digest, packet: bytes) -> str:
         """Write what the Builder needs after a conflict; return its path."""
-        ...
-
-    def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
-        """Return the kept copy of an accepted bundle: archive and signature."""
-        ...
-
-    def keep_admission(self, digest: Digest, admission: bytes) -> None:
-        """Keep the admission of an applied bundle beside it."""
-        ...
-
-    def admissions(self) -> Iterator[tuple[Digest, bytes]]:
-        """Yield the admissions that are kept, each with its bundle's digest."""
-        ...
-
-    def anchors(self) -> list[bytes]:
-        """Return the signed heads of the ledger, one a line, as they were added."""
-        ...
-
-    def add_anchor(self, line: bytes) -> None:
-        """Append a signed head, for good."""
         ...

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         LedgerId,
         NewEvent,
     )
-    from lanectl.model.names import Slug
+    from lanectl.model.names import Digest, Slug
 
 
 class Ledger(Protocol):
@@ -128,4 +128,28 @@ class Spool(Protocol):
 
     def drop(self) -> None:
         """Forget all events: they are recorded."""
+        ...
+
+
+class AnchorStore(Protocol):
+    """What an Enforcer keeps outside of the ledger, and proves its past by."""
+
+    def anchors(self) -> list[bytes]:
+        """Return the signed heads of the ledger, one a line, as they were added."""
+        ...
+
+    def add_anchor(self, line: bytes) -> None:
+        """Append a signed head, for good."""
+        ...
+
+    def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
+        """Return the kept copy of an accepted bundle: archive and signature."""
+        ...
+
+    def keep_admission(self, digest: Digest, admission: bytes) -> None:
+        """Keep the admission of an applied bundle beside it."""
+        ...
+
+    def admissions(self) -> Iterator[tuple[Digest, bytes]]:
+        """Yield the admissions that are kept, each with its bundle's digest."""
         ...

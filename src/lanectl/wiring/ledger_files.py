@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lanectl.formats.ledger_export import Header
     from lanectl.model.ledger import Event
     from lanectl.model.trust import Keyring
-    from lanectl.ports import EnforcerStore, Signer
+    from lanectl.ports.ledger import AnchorStore
 
 _ANCHORS_LIMIT = 1 << 30
 
@@ -47,7 +47,7 @@ def keyring_file(path: str) -> Keyring:
         ) from error
 
 
-def anchors(store: EnforcerStore | None, named: Sequence[str]) -> list[tuple[str, bytes]]:
+def anchors(store: AnchorStore | None, named: Sequence[str]) -> list[tuple[str, bytes]]:
     """Return every anchor with its place: of the state folder, then of the named files."""
     from lanectl.flows.anchor import split
 
@@ -58,10 +58,3 @@ def anchors(store: EnforcerStore | None, named: Sequence[str]) -> list[tuple[str
         data = split(read_file(path, limit=_ANCHORS_LIMIT))
         found += [(f"{path}, line {n}", a) for n, a in enumerate(data, 1)]
     return found
-
-
-def signer(path: str) -> Signer:
-    """Return the holder of a key that a person named. Raises UnreadableError."""
-    from lanectl.adapters import keys
-
-    return keys.load(path)
