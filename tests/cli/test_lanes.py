@@ -18,7 +18,8 @@ SECRET = "ghp_" + "s3cret" * 6
 LANES = {
     "pack": "codex", "sign": "codex", "apply": "claude", "rollback": "claude", "freeze": "claude",
     "keys list": "claude", "keys revoke": "claude", "keys impact": "claude",
-    "ledger": "claude",
+    "ledger verify": "claude", "ledger export": "claude", "ledger reconcile": "claude",
+    "ledger migrate": "claude",
 }  # fmt: skip
 ANY = ["init", "keys new", "inspect", "verify", "lane", "ledger show"]
 

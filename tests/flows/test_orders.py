@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from lanectl.adapters.ledger import sqlite
 from lanectl.config import parse_operator, parse_rules
 from lanectl.errors import ConflictError, UntrustedError, UsageError
-from lanectl.flows.authority import Office, give
+from lanectl.flows.authority import Registry, give
 from lanectl.flows.freeze import except_bundle, freeze, lift
 from lanectl.flows.impact import impact
 from lanectl.flows.revoke import find_key, revoke
@@ -79,7 +79,7 @@ def machine() -> Machine:
 
 
 @pytest.fixture
-def office(tmp_path: Path, machine: Machine) -> Iterator[Office]:
+def registry(tmp_path: Path, machine: Machine) -> Iterator[Registry]:
     """A real ledger in a file, and the trust that a target's tip would give."""
     path = str(tmp_path / "ledger.db")
     first = NewEvent("created", EventKind.CREATED, NOON - HOUR, "lanectl", REPOSITORY)
@@ -90,120 +90,126 @@ def office(tmp_path: Path, machine: Machine) -> Iterator[Office]:
     )
     trust = Trust(source, operator, parse_rules(b"version = 1\n"), ring())
     ledger = sqlite.open_ledger(path)
-    yield Office(trust, ledger, machine)
+    yield Registry(trust, ledger, machine)
     ledger.close()
 
 
-def test_a_key_out_of_its_time_gives_no_order(office: Office, machine: Machine) -> None:
-    head = office.ledger.head()
+def test_a_key_out_of_its_time_gives_no_order(registry: Registry, machine: Machine) -> None:
+    head = registry.ledger.head()
     for moment in (key("ann").not_before - MINUTE, key("ann").not_after):
         machine.moment = moment
         with pytest.raises(UntrustedError) as caught:
-            freeze(office, ANN, "x")
+            freeze(registry, ANN, "x")
         assert "it is valid from" in caught.value.why
-    assert office.ledger.head() == head
+    assert registry.ledger.head() == head
 
 
-def test_an_answer_that_is_another_event_is_no_success(office: Office, machine: Machine) -> None:
+def test_an_answer_that_is_another_event_is_no_success(
+    registry: Registry, machine: Machine
+) -> None:
     machine.fixed = "0" * 32
-    freeze(office, ANN, "one")
+    freeze(registry, ANN, "one")
     with pytest.raises(ConflictError, match="another event"):
-        freeze(office, ANN, "two")
+        freeze(registry, ANN, "two")
 
 
-def test_an_order_that_does_not_count_is_no_success(office: Office, machine: Machine) -> None:
+def test_an_order_that_does_not_count_is_no_success(registry: Registry, machine: Machine) -> None:
     machine.fixed = "0" * 32
-    freeze(office, ANN, "one")
+    freeze(registry, ANN, "one")
     with pytest.raises(UntrustedError, match="does not count") as caught:
-        lift(office, ANN, "two")
+        lift(registry, ANN, "two")
     assert caught.value.why == "its nonce was used before"
-    assert office.standing().frozen
+    assert registry.standing().frozen
 
 
 def test_a_lift_by_a_slow_clock_says_that_it_is_still_frozen(
-    office: Office, machine: Machine
+    registry: Registry, machine: Machine
 ) -> None:
     machine.moment = NOON + 2 * MINUTE
-    freeze(office, SUE, "x")
+    freeze(registry, SUE, "x")
     machine.moment = NOON
     with pytest.raises(ConflictError, match="still frozen"):
-        lift(office, ANN, "y")
+        lift(registry, ANN, "y")
     machine.moment = NOON + 2 * MINUTE
-    assert lift(office, ANN, "y")
-    assert lift(office, ANN, "y") is None
+    assert lift(registry, ANN, "y")
+    assert lift(registry, ANN, "y") is None
 
 
-def test_an_exception_is_in_force_with_its_second_lead(office: Office, machine: Machine) -> None:
+def test_an_exception_is_in_force_with_its_second_lead(
+    registry: Registry, machine: Machine
+) -> None:
     with pytest.raises(UsageError, match="nothing is frozen"):
-        except_bundle(office, ANN, BUNDLE, "fix", 1)
-    freeze(office, SUE, "x")
-    assert except_bundle(office, ANN, BUNDLE, "fix", 3).override is None
+        except_bundle(registry, ANN, BUNDLE, "fix", 1)
+    freeze(registry, SUE, "x")
+    assert except_bundle(registry, ANN, BUNDLE, "fix", 3).override is None
     machine.moment += MINUTE
-    found = except_bundle(office, LEO, BUNDLE, "fix", 1).override
+    found = except_bundle(registry, LEO, BUNDLE, "fix", 1).override
     assert found
     assert found.until == NOON + HOUR + MINUTE
     machine.moment = found.until
-    assert not office.standing().overrides
+    assert not registry.standing().overrides
 
 
-def test_an_order_that_is_none_is_not_recorded(office: Office) -> None:
-    head = office.ledger.head()
+def test_an_order_that_is_none_is_not_recorded(registry: Registry) -> None:
+    head = registry.ledger.head()
     with pytest.raises(UsageError, match="no order: subject"):
-        give(office, ANN, EventKind.OVERRIDE, "x", {"bundle": BUNDLE}, expires=NOON + HOUR)
-    assert office.ledger.head() == head
+        give(registry, ANN, EventKind.OVERRIDE, "x", {"bundle": BUNDLE}, expires=NOON + HOUR)
+    assert registry.ledger.head() == head
 
 
 def test_a_key_that_left_the_keyring_can_be_revoked_by_its_whole_id(
-    office: Office, machine: Machine
+    registry: Registry, machine: Machine
 ) -> None:
     gone = "d" * 64
-    done = revoke(office, ANN, f"sha256:{gone}", reason="x", since=None, work_tree=None)
+    done = revoke(registry, ANN, f"sha256:{gone}", reason="x", since=None, work_tree=None)
     assert (done.key, done.known, done.file) == (gone, None, None)
     assert done.recorded
     machine.moment += MINUTE
-    assert revoke(office, ANN, gone, reason="x", since=None, work_tree=None).recorded is None
-    again = revoke(office, ANN, gone, reason="x", since=NOON - HOUR, work_tree=None)
+    assert revoke(registry, ANN, gone, reason="x", since=None, work_tree=None).recorded is None
+    again = revoke(registry, ANN, gone, reason="x", since=NOON - HOUR, work_tree=None)
     assert again.recorded
     assert (again.revocation.at, again.revocation.compromised_since) == (NOON, NOON - HOUR)
 
 
-def test_the_file_of_the_work_tree_keeps_what_is_marked_already(office: Office) -> None:
+def test_the_file_of_the_work_tree_keeps_what_is_marked_already(registry: Registry) -> None:
     bob = key("bob").public.id
-    first = revoke(office, ANN, bob, reason="x", since=NOON - HOUR, work_tree=keyring.write(ring()))
+    first = revoke(
+        registry, ANN, bob, reason="x", since=NOON - HOUR, work_tree=keyring.write(ring())
+    )
     assert first.file
     assert first.file.changes
-    second = revoke(office, ANN, bob, reason="y", since=None, work_tree=first.file.after)
+    second = revoke(registry, ANN, bob, reason="y", since=None, work_tree=first.file.after)
     assert second.file
     assert not second.file.changes
     known = ring(revised={"who": "bob", "revoked": Revocation(NOON, NOON - 2 * HOUR, "z")})
-    third = revoke(office, ANN, bob, reason="y", since=None, work_tree=keyring.write(known))
+    third = revoke(registry, ANN, bob, reason="y", since=None, work_tree=keyring.write(known))
     assert third.file
     assert not third.file.changes  # what people marked reaches further back
 
 
-def test_a_key_that_left_the_keyring_has_what_names_it(office: Office) -> None:
-    freeze(office, ANN, "x")
-    assert not impact(office, "d" * 64, None).suspects
-    assert len(impact(office, key("ann").public.id, None).suspects) == 1
-    left = replace(office, trust=replace(office.trust, keyring=ring(without="ann")))
+def test_a_key_that_left_the_keyring_has_what_names_it(registry: Registry) -> None:
+    freeze(registry, ANN, "x")
+    assert not impact(registry, "d" * 64, None).suspects
+    assert len(impact(registry, key("ann").public.id, None).suspects) == 1
+    left = replace(registry, trust=replace(registry.trust, keyring=ring(without="ann")))
     assert [s.counts for s in impact(left, key("ann").public.id, None).suspects] == [
         "its key is not in the keyring at the target's tip"
     ]
 
 
 def test_what_depends_on_a_key_is_looked_for_since_it_was_lost(
-    office: Office, machine: Machine
+    registry: Registry, machine: Machine
 ) -> None:
-    freeze(office, ANN, "x")
+    freeze(registry, ANN, "x")
     forged = signed("leo", order(EventKind.FROZEN))
     hint = signed("ann", order(EventKind.FROZEN)).data["hint"]
-    office.ledger.record(replace(forged, data={**forged.data, "hint": hint}))
+    registry.ledger.record(replace(forged, data={**forged.data, "hint": hint}))
     ann = key("ann").public.id
-    assert len(impact(office, ann, None).suspects) == 1
+    assert len(impact(registry, ann, None).suspects) == 1
     machine.moment += 10 * MINUTE
-    revoke(office, LEO, ann, reason="lost", since=NOON + MINUTE, work_tree=None)
-    assert not impact(office, ann, None).suspects
-    assert len(impact(office, ann, NOON).suspects) == 1
+    revoke(registry, LEO, ann, reason="lost", since=NOON + MINUTE, work_tree=None)
+    assert not impact(registry, ann, None).suspects
+    assert len(impact(registry, ann, NOON).suspects) == 1
 
 
 def test_a_key_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one() -> None:

@@ -11,7 +11,7 @@ from lanectl.errors import UsageError
 from lanectl.model.display import display
 
 if TYPE_CHECKING:
-    from lanectl.flows.authority import Office
+    from lanectl.flows.authority import Registry
     from lanectl.model.authority import Counted, Override, Standing
     from lanectl.model.names import Digest
 
@@ -42,15 +42,15 @@ def command(
 
     _check(reason, key, lift=lift, bundle=bundle, hours=hours, status=status)
     with wiring.desk(repo) as desk:
-        office = desk.office
+        registry = desk.registry
         if status:
-            _show(office.standing(), as_json=as_json)
+            _show(registry.standing(), as_json=as_json)
         elif bundle is not None:
-            _except(office, bundle, str(reason), hours or 1, key, as_json=as_json)
+            _except(registry, bundle, str(reason), hours or 1, key, as_json=as_json)
         elif lift:
-            _lift(office, str(reason), key, as_json=as_json)
+            _lift(registry, str(reason), key, as_json=as_json)
         else:
-            _freeze(office, str(reason), key, as_json=as_json)
+            _freeze(registry, str(reason), key, as_json=as_json)
     return 0
 
 
@@ -73,11 +73,11 @@ def _check(
         raise UsageError("say why: --reason TEXT")
 
 
-def _freeze(office: Office, reason: str, key: str | None, *, as_json: bool) -> None:
+def _freeze(registry: Registry, reason: str, key: str | None, *, as_json: bool) -> None:
     from lanectl.flows.freeze import freeze
     from lanectl.wiring import authority as wiring
 
-    frozen = freeze(office, wiring.signer(key, *wiring.FREEZERS), reason)
+    frozen = freeze(registry, wiring.signer(key, *wiring.FREEZERS), reason)
     if as_json:
         render.document({"frozen": _order(frozen)})
     else:
@@ -85,12 +85,12 @@ def _freeze(office: Office, reason: str, key: str | None, *, as_json: bool) -> N
         render.talk("  a lead lifts it: lanectl freeze --lift --reason TEXT --key LEADKEY")
 
 
-def _lift(office: Office, reason: str, key: str | None, *, as_json: bool) -> None:
+def _lift(registry: Registry, reason: str, key: str | None, *, as_json: bool) -> None:
     from lanectl.flows.freeze import lift
     from lanectl.model.trust import Role
     from lanectl.wiring import authority as wiring
 
-    lifted = lift(office, wiring.signer(key, Role.LEAD), reason)
+    lifted = lift(registry, wiring.signer(key, Role.LEAD), reason)
     if as_json:
         render.document({"lifted": _order(lifted) if lifted else None})
     else:
@@ -98,14 +98,14 @@ def _lift(office: Office, reason: str, key: str | None, *, as_json: bool) -> Non
 
 
 def _except(
-    office: Office, text: str, reason: str, hours: int, key: str | None, *, as_json: bool
+    registry: Registry, text: str, reason: str, hours: int, key: str | None, *, as_json: bool
 ) -> None:
     from lanectl.flows.freeze import except_bundle
     from lanectl.model.trust import Role
     from lanectl.wiring import authority as wiring
 
     bundle = _digest(text)
-    asked = except_bundle(office, wiring.signer(key, Role.LEAD), bundle, reason, hours)
+    asked = except_bundle(registry, wiring.signer(key, Role.LEAD), bundle, reason, hours)
     if as_json:
         override = _override(bundle, asked.override) if asked.override else None
         render.document({"signed": _order(asked.record), "override": override})

@@ -61,7 +61,7 @@ def list_(repo: options.Repo = ".", as_json: options.Json = False) -> int:
     from lanectl.wiring import authority as wiring
 
     with wiring.desk(repo) as desk:
-        revocations.show_ring(desk.office.standing().keyring, as_json=as_json)
+        revocations.show_ring(desk.registry.standing().keyring, as_json=as_json)
     return 0
 
 
@@ -85,7 +85,7 @@ def revoke(
     since = revocations.time_of(compromised_since, "--compromised-since")
     with wiring.desk(repo) as desk:
         done = flow.revoke(
-            desk.office, wiring.signer(key, Role.LEAD), key_id,
+            desk.registry, wiring.signer(key, Role.LEAD), key_id,
             reason=reason, since=since, work_tree=desk.read(PATH),
         )  # fmt: skip
         if done.file and done.file.changes:
@@ -109,6 +109,6 @@ def impact(
     from lanectl.wiring import authority as wiring
 
     with wiring.desk(repo) as desk:
-        found = flow.impact(desk.office, key_id, revocations.time_of(since, "--since"))
+        found = flow.impact(desk.registry, key_id, revocations.time_of(since, "--since"))
         revocations.show_impact(found, as_json=as_json)
     return ExitCode.FINDINGS if found.suspects else ExitCode.OK

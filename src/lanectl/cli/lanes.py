@@ -21,8 +21,6 @@ NEEDS: Final[Mapping[str, Lane | None]] = {
     "keys revoke": Lane.CLAUDE,
     "keys impact": Lane.CLAUDE,
     "freeze": Lane.CLAUDE,
-    "ledger": Lane.CLAUDE,
-    "ledger show": None,
     "pack": Lane.CODEX,
     "sign": Lane.CODEX,
     "inspect": None,
@@ -34,6 +32,7 @@ NEEDS: Final[Mapping[str, Lane | None]] = {
     "ledger verify": Lane.CLAUDE,
     "ledger export": Lane.CLAUDE,
     "ledger reconcile": Lane.CLAUDE,
+    "ledger migrate": Lane.CLAUDE,
 }
 """Every command by its first words; None: any lane. A command that is not here cannot be run."""
 

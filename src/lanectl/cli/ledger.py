@@ -135,8 +135,12 @@ def reconcile(
     named = [data for _, data in ledger_files.anchors(None, anchor or [])]
     lead = authority.signer(key, Role.LEAD)
     enforcer = authority.signer(enforcer_key, Role.ENFORCER)
-    with _read(), reconcile.reconciling(repo) as (office, sources), render.progress("reconciling"):
-        result = run(office, sources, lead=lead, enforcer=enforcer, reason=reason, named=named)
+    with (
+        _read(),
+        reconcile.reconciling(repo) as (registry, sources),
+        render.progress("reconciling"),
+    ):
+        result = run(registry, sources, lead=lead, enforcer=enforcer, reason=reason, named=named)
     if as_json:
         render.document(ledger_reconcile.to_json(result))
     else:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lanectl.ports.ledger import Ledger
 
 
-class Office(Struct, frozen=True):
+class Registry(Struct, frozen=True):
     """What an order is given with: the trust at the target's tip, the ledger, the clock."""
 
     trust: Trust
@@ -40,7 +40,7 @@ class Office(Struct, frozen=True):
 
 
 def give(
-    office: Office,
+    registry: Registry,
     signer: Signer,
     kind: EventKind,
     reason: str,
@@ -54,10 +54,10 @@ def give(
     Raises UntrustedError for a key that may not give it (nothing is recorded then, or what was
     recorded counts as absent), UsageError for an order that is none, and what the ledger raises.
     """
-    _refuse_signer(office, signer, kind)
+    _refuse_signer(registry, signer, kind)
     record = Record(
-        kind, office.ledger.id, office.trust.operator.repository, issued or office.system.now(),
-        office.system.nonce(), reason, dict(subject or {}), expires,
+        kind, registry.ledger.id, registry.trust.operator.repository, issued or registry.system.now(),
+        registry.system.nonce(), reason, dict(subject or {}), expires,
     )  # fmt: skip
     try:
         event = records.to_event(
@@ -65,10 +65,10 @@ def give(
         )
     except ValueError as error:
         raise UsageError(f"this is no order: {display(str(error))}") from error
-    recorded = office.ledger.record(event)
+    recorded = registry.ledger.record(event)
     if recorded.event != event:
         raise ConflictError("the ledger answered with another event than the one it was given")
-    after = office.standing()
+    after = registry.standing()
     for one in after.counted:
         if one.record == record:
             return one
@@ -76,9 +76,9 @@ def give(
     raise UntrustedError("the order was recorded, but does not count", why=because)
 
 
-def _refuse_signer(office: Office, signer: Signer, kind: EventKind) -> None:
-    public, now = signer.public, office.system.now()
-    key = office.standing().keyring.by_id(public.id)
+def _refuse_signer(registry: Registry, signer: Signer, kind: EventKind) -> None:
+    public, now = signer.public, registry.system.now()
+    key = registry.standing().keyring.by_id(public.id)
     roles = " or ".join(role.value for role in SIGNERS[kind])
     if key is None:
         why = "it is not in the keyring at the target's tip"

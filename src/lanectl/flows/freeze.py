@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl.errors import ConflictError, Remedy, UsageError
-from lanectl.flows.authority import Office, give
+from lanectl.flows.authority import Registry, give
 from lanectl.model.authority import FREEZE
 from lanectl.model.ledger import EventKind
 
@@ -25,17 +25,17 @@ class Asked(Struct, frozen=True):
     override: Override | None
 
 
-def freeze(office: Office, signer: Signer, reason: str) -> Counted:
+def freeze(registry: Registry, signer: Signer, reason: str) -> Counted:
     """Stop every apply and publish until a lead lifts it. Raises as `give`."""
-    return give(office, signer, EventKind.FROZEN, reason)
+    return give(registry, signer, EventKind.FROZEN, reason)
 
 
-def lift(office: Office, signer: Signer, reason: str) -> Counted | None:
+def lift(registry: Registry, signer: Signer, reason: str) -> Counted | None:
     """Lift what is frozen; None: nothing was. Raises as `give`, ConflictError if it stays frozen."""
-    if office.standing().frozen is None:
+    if registry.standing().frozen is None:
         return None
-    lifted = give(office, signer, EventKind.LIFTED, reason)
-    still = office.standing().frozen
+    lifted = give(registry, signer, EventKind.LIFTED, reason)
+    still = registry.standing().frozen
     if still is not None:
         raise ConflictError(
             "it is still frozen",
@@ -45,16 +45,18 @@ def lift(office: Office, signer: Signer, reason: str) -> Counted | None:
     return lifted
 
 
-def except_bundle(office: Office, signer: Signer, bundle: Digest, reason: str, hours: int) -> Asked:
+def except_bundle(
+    registry: Registry, signer: Signer, bundle: Digest, reason: str, hours: int
+) -> Asked:
     """Except one bundle from the freeze, once two leads said so with the same reason.
 
     Raises UsageError where nothing is frozen: no exception is made in advance.
     """
-    if office.standing().frozen is None:
+    if registry.standing().frozen is None:
         raise UsageError("nothing is frozen, so there is nothing to except a bundle from")
-    now = office.system.now()
+    now = registry.system.now()
     record = give(
-        office, signer, EventKind.OVERRIDE, reason, {"bundle": bundle, "overrides": FREEZE},
+        registry, signer, EventKind.OVERRIDE, reason, {"bundle": bundle, "overrides": FREEZE},
         issued=now, expires=now + timedelta(hours=hours),
     )  # fmt: skip
-    return Asked(record, office.standing().overrides.get(bundle))
+    return Asked(record, registry.standing().overrides.get(bundle))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from lanectl.flows.authority import Office
+    from lanectl.flows.authority import Registry
     from lanectl.model.ledger import Event, HandoffRow
     from lanectl.model.names import Digest
     from lanectl.model.trust import Key, Revocation
@@ -46,30 +46,40 @@ class Impact(Struct, frozen=True):
     suspects: tuple[Suspect, ...]
 
 
-def impact(office: Office, text: str, since: datetime | None) -> Impact:
+def impact(registry: Registry, text: str, since: datetime | None) -> Impact:
     """Return what depends on a key since `since`, or since it was compromised, or at all.
 
     Raises UsageError for a key that is none, MalformedError for an event that is none.
     """
-    standing = office.standing()
+    standing = registry.standing()
     found = find_key(text, standing.keyring)
     revocation = revocation_of(standing, found)
     since = since or (revocation.compromised_since if revocation else None)
     key = standing.keyring.by_id(found)
     kinds = {EventKind.APPLIED, *SIGNERS}
-    events = (e for e in office.ledger.events(kinds=kinds) if since is None or e.event.at >= since)
+    events = (
+        e for e in registry.ledger.events(kinds=kinds) if since is None or e.event.at >= since
+    )
     void = {i.seq: i.because for i in standing.ignored}
-    return Impact(found, key, revocation, since, tuple(_suspects(office, events, found, key, void)))
+    return Impact(
+        found, key, revocation, since, tuple(_suspects(registry, events, found, key, void))
+    )
 
 
 def _suspects(
-    office: Office, events: Iterator[Event], found: Digest, key: Key | None, void: dict[int, str]
+    registry: Registry,
+    events: Iterator[Event],
+    found: Digest,
+    key: Key | None,
+    void: dict[int, str],
 ) -> Iterator[Suspect]:
     for event in events:
         said = event.event
         if said.kind is EventKind.APPLIED:
             if found in {said.data.get("signer"), said.data.get("enforcer")}:
-                yield Suspect(event, office.ledger.handoff(said.handoff) if said.handoff else None)
+                yield Suspect(
+                    event, registry.ledger.handoff(said.handoff) if said.handoff else None
+                )
         elif (reason := _signed_by(event, found, key)) is not None:
             yield Suspect(event, counts=void.get(event.seq, "counts"), reason=reason)
 

@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lanectl.checks.authority import standing
 from lanectl.errors import Remedy, UnavailableError, UntrustedError
 from lanectl.flows.anchor import make_anchor, newest
+from lanectl.flows.authority import Registry
 from lanectl.flows.fetch import fetch_trust
 from lanectl.flows.recorder import Recorder, refuse_clock, replay
 from lanectl.flows.restored import find_restored, refuse_restored, restorations_of
 from lanectl.flows.trust import acting_key
-from lanectl.model.authority import SIGNERS, refuse_frozen
+from lanectl.model.authority import refuse_frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from lanectl.flows.trust import OperatorFile
     from lanectl.model.anchor import Anchor
-    from lanectl.model.authority import Standing
     from lanectl.model.evidence import Trust
     from lanectl.model.ledger import HandoffKey, HandoffRow, Head
     from lanectl.model.names import Digest
@@ -53,9 +51,13 @@ class Enforcer(Struct, frozen=True):
 
 
 class Office(Struct, frozen=True):
-    """Trust of now with the ledger's revocations, this Enforcer's key and signer, and the recorder."""
+    """What an Enforcer acts with.
+
+    `trust` has the ledger's revocations in its keyring; `registry` judges orders by the tip's own.
+    """
 
     trust: Trust
+    registry: Registry
     key: Key
     signer: Signer
     recorder: Recorder
@@ -68,8 +70,7 @@ class Office(Struct, frozen=True):
 
     def refuse_frozen(self, bundle: Digest) -> None:
         """Raise HeldError under a freeze that no override lifts for this bundle; asks the ledger anew."""
-        recorder, now = self.recorder, self.recorder.system.now()
-        refuse_frozen(read_standing(recorder.ledger, self.trust, now), bundle, now)
+        refuse_frozen(self.registry.standing(), bundle, self.recorder.system.now())
 
     def anchor(self) -> None:
         """Sign the ledger's head into the state folder, if the chain has grown."""
@@ -95,20 +96,21 @@ def opened(
     )
     with enforcer.ledger(operator, changes) as ledger:
         now = system.now()
-        standing_now = read_standing(ledger, trust, now)
-        trust = replace(trust, keyring=standing_now.keyring)
+        registry = Registry(trust, ledger, system)
+        standing = registry.standing()
+        trust = replace(trust, keyring=standing.keyring)
         anchor = newest(enforcer.store.anchors(), trust.keyring, now=now)
         if anchor is not None and anchor.ledger != ledger.id:
             _refuse_other(anchor, ledger, operator)
             anchor = None
-        refuse_restored(find_restored(anchor, ledger, restorations_of(standing_now)))
+        refuse_restored(find_restored(anchor, ledger, restorations_of(standing)))
         key = acting_key(trust, signer.public, now)
         actor = f"enforcer:{key.public.id}"
         recorder = Recorder(ledger, enforcer.spool, system, actor, operator.repository)
         refuse_clock(recorder)
         if changes:
             replay(recorder)
-        office = Office(trust, key, signer, recorder, enforcer.store, ledger.head())
+        office = Office(trust, registry, key, signer, recorder, enforcer.store, ledger.head())
         try:
             yield office
         finally:
@@ -126,11 +128,3 @@ def _refuse_other(anchor: Anchor, ledger: Ledger, operator: Operator) -> None:
                 Remedy("If it was changed on purpose, pin the new one: [ledger] id in the operator file."),
             ),
         )  # fmt: skip
-
-
-def read_standing(ledger: Ledger, trust: Trust, now: datetime) -> Standing:
-    """Return what the signed records of the ledger say now."""
-    return standing(
-        ledger.events(kinds=SIGNERS), trust.keyring, ledger=ledger.id,
-        repository=trust.operator.repository, now=now,
-    )  # fmt: skip

@@ -26,7 +26,7 @@ from lanectl.model.trust import Role
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from lanectl.flows.authority import Office
+    from lanectl.flows.authority import Registry
     from lanectl.model.admission import Admission
     from lanectl.model.anchor import Anchor, Lost
     from lanectl.model.bundle import Handoff
@@ -67,7 +67,7 @@ class _Found(Struct, frozen=True):
 
 
 def reconcile(
-    office: Office,
+    registry: Registry,
     sources: Sources,
     *,
     lead: Signer,
@@ -81,10 +81,10 @@ def reconcile(
     goes on. Raises UsageError if nothing is lost, UntrustedError without a lead's key or an
     Enforcer's, and what remote and ledger raise.
     """
-    counted, now, ledger = office.standing(), office.system.now(), office.ledger
+    counted, now, ledger = registry.standing(), registry.system.now(), registry.ledger
     known = restorations_of(counted)
-    good = _anchors(sources.store.anchors(), counted.keyring, office)
-    more = _anchors(named, counted.keyring, office)
+    good = _anchors(sources.store.anchors(), counted.keyring, registry)
+    more = _anchors(named, counted.keyring, registry)
     newest = [*good[-1:], *sorted(more, key=lambda a: a.at, reverse=True)]
     losses = (find_restored(anchor, ledger, known) for anchor in newest)
     lost = next((loss for loss in losses if loss is not None), None)
@@ -95,23 +95,23 @@ def reconcile(
         )
     _require(lead, Role.LEAD, counted.keyring)
     _require(enforcer, Role.ENFORCER, counted.keyring)
-    fork = _fork([*good, *more], lost, office)
+    fork = _fork([*good, *more], lost, registry)
     recovered, skipped = [], []
-    for where, files in _bundles(sources, office):
+    for where, files in _bundles(sources, registry):
         try:
-            found = _read(files, counted.keyring, office, lost)
+            found = _read(files, counted.keyring, registry, lost)
         except (BadAnchorError, MalformedError) as error:
             skipped.append((where, str(error)))
             continue
         key = found.handoff.key
         row = ledger.handoff(key)
         if row is None or not row.state.is_consumed:
-            if problem := _consume(found, key, office):
+            if problem := _consume(found, key, registry):
                 skipped.append((where, problem))
             else:
                 recovered.append((key, found.admission))
     give(
-        office, lead, EventKind.RESTORED, reason,
+        registry, lead, EventKind.RESTORED, reason,
         {
             "lost_seq": str(lost.anchor.seq), "lost_hash": lost.anchor.hash,
             "restored_seq": str(fork[0]), "restored_hash": fork[1],
@@ -122,11 +122,11 @@ def reconcile(
     return Reconciled(lost, first, tuple(recovered), tuple(skipped))
 
 
-def _anchors(lines: Sequence[bytes], keyring: Keyring, office: Office) -> list[Anchor]:
+def _anchors(lines: Sequence[bytes], keyring: Keyring, registry: Registry) -> list[Anchor]:
     good = []
     for line in lines:
         try:
-            good.append(read_good(line, keyring, now=office.system.now()))
+            good.append(read_good(line, keyring, now=registry.system.now()))
         except BadAnchorError:
             continue
     return good
@@ -142,9 +142,9 @@ def _require(signer: Signer, role: Role, keyring: Keyring) -> None:
         )
 
 
-def _fork(good: Sequence[Anchor], lost: Lost, office: Office) -> tuple[int, Digest]:
+def _fork(good: Sequence[Anchor], lost: Lost, registry: Registry) -> tuple[int, Digest]:
     """Return the last event that is still what it was: the head of a ledger that is only behind."""
-    ledger, head = office.ledger, lost.head
+    ledger, head = registry.ledger, lost.head
     if lost.anchor.ledger != ledger.id:
         return head.seq, head.hash
     own = sorted(
@@ -159,14 +159,14 @@ def _fork(good: Sequence[Anchor], lost: Lost, office: Office) -> tuple[int, Dige
     return head.seq, head.hash
 
 
-def _bundles(sources: Sources, office: Office) -> Iterator[tuple[str, Mapping[str, bytes]]]:
+def _bundles(sources: Sources, registry: Registry) -> Iterator[tuple[str, Mapping[str, bytes]]]:
     """Yield every bundle that may have an admission, with its place: published, then kept here."""
-    consumed = {row.bundle for row in office.ledger.handoffs() if row.state.is_consumed}
+    consumed = {row.bundle for row in registry.ledger.handoffs() if row.state.is_consumed}
     remote = sources.remote
     there = sorted(remote.below(BUNDLE_REFS)) if remote else ()
     wanted = [ref for ref in there if ref.removeprefix(BUNDLE_REFS) not in consumed]
     names = (ARTIFACT, ARTIFACT + SIGNATURE_SUFFIX, ARTIFACT + ADMISSION_SUFFIX)
-    limit = office.trust.operator.limits.inflated + (1 << 20)
+    limit = registry.trust.operator.limits.inflated + (1 << 20)
     for start in range(0, len(wanted), _AT_ONCE):
         refs = wanted[start : start + _AT_ONCE]
         for ref, commit in (remote.fetch(refs) if remote else {}).items():
@@ -179,15 +179,15 @@ def _bundles(sources: Sources, office: Office) -> Iterator[tuple[str, Mapping[st
             yield f"kept bundle {digest}", dict(zip(names, (*kept, admission), strict=True))
 
 
-def _read(files: Mapping[str, bytes], keyring: Keyring, office: Office, lost: Lost) -> _Found:
+def _read(files: Mapping[str, bytes], keyring: Keyring, registry: Registry, lost: Lost) -> _Found:
     """Return what was admitted. Raises BadAnchorError or MalformedError."""
     artifact = files.get(ARTIFACT, b"")
     data = files.get(ARTIFACT + ADMISSION_SUFFIX, b"")
-    admission, enforcer = read_admission(data, keyring, now=office.system.now())
-    limits, repository = office.trust.operator.limits, office.trust.operator.repository
+    admission, enforcer = read_admission(data, keyring, now=registry.system.now())
+    limits, repository = registry.trust.operator.limits, registry.trust.operator.repository
     bundle = archive.read(artifact, limit=limits.inflated)
     handoff = statement.read(bundle.members[ATTESTATION]).handoff
-    if admission.ledger not in {lost.anchor.ledger, office.ledger.id}:
+    if admission.ledger not in {lost.anchor.ledger, registry.ledger.id}:
         raise BadAnchorError(f"it was admitted by the ledger {admission.ledger}")
     if (admission.bundle, admission.result_tree, admission.repository) != (
         bundle.digest, handoff.result_tree, handoff.repository,
@@ -197,14 +197,14 @@ def _read(files: Mapping[str, bytes], keyring: Keyring, office: Office, lost: Lo
     return _Found(admission, handoff, builder, enforcer)
 
 
-def _consume(found: _Found, key: HandoffKey, office: Office) -> str:
+def _consume(found: _Found, key: HandoffKey, registry: Registry) -> str:
     """Record that a handoff is queued and applied; return why not, or an empty string."""
-    ledger, admission, handoff = office.ledger, found.admission, found.handoff
+    ledger, admission, handoff = registry.ledger, found.admission, found.handoff
     told = {"bundle": str(admission.bundle), "restored": format_time(admission.at)}
 
     def record(kind: EventKind, **data: str) -> None:
-        name = f"{kind.value}:restored:{office.system.nonce()}"
-        now, repository = office.system.now(), office.trust.operator.repository
+        name = f"{kind.value}:restored:{registry.system.nonce()}"
+        now, repository = registry.system.now(), registry.trust.operator.repository
         ledger.record(NewEvent(name, kind, now, "lanectl reconcile", repository, key, told | data))
 
     record(EventKind.QUEUED, slug=handoff.slug, base=handoff.base, result_tree=handoff.result_tree)

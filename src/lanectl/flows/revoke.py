@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lanectl.errors import UnreadableError, UsageError
-from lanectl.flows.authority import Office, give
+from lanectl.flows.authority import Registry, give
 from lanectl.flows.init import PlannedFile
 from lanectl.formats import keyring
 from lanectl.formats.statement import format_time, parse_time
@@ -60,7 +60,7 @@ def find_key(text: str, *rings: Keyring) -> Digest:
 
 
 def revoke(
-    office: Office,
+    registry: Registry,
     signer: Signer,
     text: str,
     *,
@@ -73,7 +73,7 @@ def revoke(
     Again: records nothing that is known already. Raises UsageError for a key that is none or a
     time to come, and as `give`.
     """
-    before, now = office.standing(), office.system.now()
+    before, now = registry.standing(), registry.system.now()
     local = _ring(work_tree)
     key = find_key(text, before.keyring, local)
     since = since or now
@@ -83,8 +83,8 @@ def revoke(
     recorded = None
     if former is None or since < former.compromised_since:
         subject = {"at": format_time(now), "compromised_since": format_time(since), "key": key}
-        recorded = give(office, signer, EventKind.KEY_REVOKED, reason, subject, issued=now)
-        former = revocation_of(office.standing(), key) or Revocation(now, since, reason)
+        recorded = give(registry, signer, EventKind.KEY_REVOKED, reason, subject, issued=now)
+        former = revocation_of(registry.standing(), key) or Revocation(now, since, reason)
     known = before.keyring.by_id(key) or local.by_id(key)
     return Revoked(key, former, known, recorded, _plan(work_tree, local, key, former))
 

@@ -167,6 +167,7 @@ def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied,
         "enforcer": office.signer.public.id, "policy": office.trust.source.tip,
         "admission": admitted.file.decode("ascii"),
     }  # fmt: skip
+    job.enforcer.store.keep_admission(digest, admitted.file)
     recorded = office.recorder.note(EventKind.APPLIED, job.key, data, _applied_id(job.key))
     return applied, _read(recorded) if recorded else admitted
 

@@ -18,7 +18,7 @@ from lanectl.wiring.neutral import enforcer_side
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lanectl.flows.authority import Office
+    from lanectl.flows.authority import Registry
     from lanectl.flows.init import PlannedFile
     from lanectl.ports import Signer
 
@@ -26,9 +26,9 @@ FREEZERS = (Role.LEAD, Role.SUPERVISOR, Role.ENFORCER)
 
 
 class Desk(Struct, frozen=True):
-    """An office, and the top of the work tree beside it (empty: a bare repository)."""
+    """An registry, and the top of the work tree beside it (empty: a bare repository)."""
 
-    office: Office
+    registry: Registry
     top: str
 
     def read(self, path: str) -> bytes | None:
@@ -47,7 +47,7 @@ class Desk(Struct, frozen=True):
 @contextlib.contextmanager
 def desk(start: str) -> Iterator[Desk]:
     """Yield what orders are given with, in the clone at or above `start`."""
-    from lanectl.flows.authority import Office
+    from lanectl.flows.authority import Registry
     from lanectl.flows.trust import load_trust
 
     with enforcer_side(start) as side:
@@ -55,7 +55,7 @@ def desk(start: str) -> Iterator[Desk]:
         trust = load_trust(side.operator_file, repository, side.store)
         with open_ledger(trust.operator) as ledger:
             top = repository.repository.top
-            yield Desk(Office(trust, ledger, side.system), os.fsdecode(top) if top else "")
+            yield Desk(Registry(trust, ledger, side.system), os.fsdecode(top) if top else "")
 
 
 def signer(named: str | None, *roles: Role) -> Signer:

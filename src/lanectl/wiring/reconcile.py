@@ -11,14 +11,14 @@ from lanectl.wiring.neutral import enforcer_side
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lanectl.flows.authority import Office
+    from lanectl.flows.authority import Registry
     from lanectl.flows.reconcile import Sources
 
 
 @contextlib.contextmanager
-def reconciling(start: str) -> Iterator[tuple[Office, Sources]]:
+def reconciling(start: str) -> Iterator[tuple[Registry, Sources]]:
     """Yield what the clone at or above `start` reconciles with; the trust is the remote's present tip."""
-    from lanectl.flows.authority import Office
+    from lanectl.flows.authority import Registry
     from lanectl.flows.fetch import fetch_trust
     from lanectl.flows.reconcile import Sources
     from lanectl.flows.trust import read_operator
@@ -29,5 +29,5 @@ def reconciling(start: str) -> Iterator[tuple[Office, Sources]]:
         remote = claude.remote(operator, repository) if operator.api_root else None
         trust = fetch_trust(side.operator_file, operator, remote, repository, side.store)
         with open_ledger(operator) as ledger:
-            office = Office(trust, ledger, side.system)
-            yield office, Sources(remote, repository, side.store)
+            registry = Registry(trust, ledger, side.system)
+            yield registry, Sources(remote, repository, side.store)
