@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from lanectl.errors import UnreadableError
+from lanectl.flows.anchor import make_anchor
 from lanectl.flows.ledger_verify import verify_ledger
+from lanectl.formats import event as bodies
 from lanectl.formats import ledger_export as exports
 from lanectl.model.ledger import EventKind, LedgerId
 from lanectl.model.ledger_report import LedgerOutcome, LedgerReport
+from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError
 from lanectl.model.trust import Role
 from tests.ledger.incident import Incident, later, rehash
@@ -272,3 +275,34 @@ def test_the_reader_of_exports_is_strict(incident: Incident, old: bytes, new: by
 def test_a_bad_header_is_refused(line: bytes) -> None:
     with pytest.raises(MalformedError):
         exports.read_header(line)
+
+
+def test_a_missing_event_is_called_missing(incident: Incident) -> None:
+    with incident.tampering() as db:
+        db.execute("delete from events where seq = 4")
+    assert problem(incident.verify()) == ("event 4", "it is not there; the next one is 5")
+
+
+def test_an_event_of_another_chain_is_found(incident: Incident) -> None:
+    with incident.tampering() as db:
+        body = db.execute("select body from events where seq = 5").fetchone()[0]
+        other = Digest("f" * 64)
+        hash_ = bodies.link(other, 5, body.encode())
+        db.execute("update events set prev = ?, hash = ? where seq = 5", (other, hash_))
+    assert "it follows ffff" in problem(incident.verify())[1]
+
+
+def test_a_chain_must_begin_with_the_ledger(incident: Incident) -> None:
+    loose(incident)
+    with incident.tampering() as db:
+        db.execute("update events set body = replace(body, '\"created\"', '\"claimed\"')")
+        rehash(db)
+    assert problem(incident.verify()) == ("event 1", "the first event does not make a ledger")
+
+
+def test_anchors_of_another_ledger_say_nothing(incident: Incident) -> None:
+    signer = incident.signers.signer(Role.ENFORCER)
+    incident.anchors = [make_anchor(LedgerId("b" * 32), incident.head(), incident.at, signer)]
+    report = incident.verify()
+    assert report.outcome is UNVERIFIED
+    assert "1 of another ledger" in report.warnings[0].what
