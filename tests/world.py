@@ -259,12 +259,13 @@ class World:
         return [p for p in folder.glob(f"*/{pattern}") if p.is_file()]
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the bodies of the embedded ledger's events."""
+        """Return the bodies of the embedded ledger's events, without the keys that it knows."""
         from lanectl.adapters.ledger.sqlite import open_ledger
 
         [path] = self.state("ledger.sqlite")
         with contextlib.closing(open_ledger(str(path))) as ledger:
-            return [json.loads(event.body) for event in ledger.events()]
+            bodies = [json.loads(event.body) for event in ledger.events()]
+        return [body for body in bodies if body["kind"] != "key"]
 
     def forget_ledger(self) -> None:
         """Lose the ledger and all that this machine signed of it."""

@@ -54,7 +54,7 @@ def keyrings(draw: st.DrawFn) -> Keyring:
     revocations = st.tuples(TIMES, TIMES, st.text(max_size=20)).map(lambda said: Revocation(*said))
     keys = [
         Key(
-            public, draw(st.sampled_from(Role)), draw(NAMES), f"{n}{draw(EMAILS)}", draw(TIMES), draw(TIMES),
+            public, draw(st.sampled_from(Role)), f"{n}{draw(NAMES)}", f"{n}{draw(EMAILS)}", draw(TIMES), draw(TIMES),
             draw(st.none() | revocations),
         )
         for n, public in enumerate(draw(st.lists(st.sampled_from(PUBLIC), unique=True)))

@@ -27,9 +27,10 @@ def share(world: World, dsn: str) -> None:
 
 
 def bodies(dsn: str) -> list[dict[str, Any]]:
-    """Return the bodies of a shared ledger's events."""
+    """Return the bodies of a shared ledger's events, without the keys that it knows."""
     with contextlib.closing(on_postgres.connect(dsn)) as ledger:
-        return [json.loads(event.body) for event in ledger.events()]
+        found = [json.loads(event.body) for event in ledger.events()]
+    return [body for body in found if body["kind"] != "key"]
 
 
 def second(world: World) -> Path:

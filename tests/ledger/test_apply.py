@@ -126,7 +126,7 @@ def test_another_ledger_in_its_place_is_refused(world: World, tmp_path: Path) ->
     world.apply(bundle)
     anchors.write_bytes(kept)
     done = world.apply(bundle)
-    assert (done.code, "another ledger" in done.err) == (3, True), done.err
+    assert (done.code, "not the one that this Enforcer wrote" in done.err) == (3, True), done.err
 
 
 def test_two_machines_share_one_ledger(world: World, tmp_path: Path) -> None:

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lanectl.errors import Remedy, UnavailableError, UntrustedError
+from lanectl.errors import UnavailableError
 from lanectl.flows.anchor import make_anchor, newest
 from lanectl.flows.authority import Registry
 from lanectl.flows.fetch import fetch_trust
 from lanectl.flows.recorder import Recorder, refuse_clock, replay
 from lanectl.flows.restored import find_restored, refuse_restored, restorations_of
 from lanectl.flows.trust import acting_key
+from lanectl.formats.statement import format_time
 from lanectl.model.authority import refuse_frozen
+from lanectl.model.ledger import EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from lanectl.flows.trust import OperatorFile
-    from lanectl.model.anchor import Anchor
     from lanectl.model.evidence import Trust
     from lanectl.model.ledger import HandoffKey, HandoffRow, Head
     from lanectl.model.names import Digest
@@ -100,16 +101,14 @@ def opened(
         standing = registry.standing()
         trust = replace(trust, keyring=standing.keyring)
         anchor = newest(enforcer.store.anchors(), trust.keyring, now=now)
-        if anchor is not None and anchor.ledger != ledger.id:
-            _refuse_other(anchor, ledger, operator)
-            anchor = None
         refuse_restored(find_restored(anchor, ledger, restorations_of(standing)))
         key = acting_key(trust, signer.public, now)
-        actor = f"enforcer:{key.public.id}"
+        actor = f"key:sha256:{key.public.id}"
         recorder = Recorder(ledger, enforcer.spool, system, actor, operator.repository)
         refuse_clock(recorder)
         if changes:
             replay(recorder)
+            _record_keys(recorder, registry)
         office = Office(trust, registry, key, signer, recorder, enforcer.store, ledger.head())
         try:
             yield office
@@ -118,13 +117,13 @@ def opened(
                 office.anchor()
 
 
-def _refuse_other(anchor: Anchor, ledger: Ledger, operator: Operator) -> None:
-    """Raise UntrustedError if another ledger took the place of the one used so far, unpinned."""
-    if operator.ledger.id is None:
-        raise UntrustedError(
-            f"this is another ledger than the one used so far: {ledger.id}",
-            why=f"this machine signed heads of {anchor.ledger}",
-            remedies=(
-                Remedy("If it was changed on purpose, pin the new one: [ledger] id in the operator file."),
-            ),
-        )  # fmt: skip
+def _record_keys(recorder: Recorder, registry: Registry) -> None:
+    """Record every key of the tip's keyring once: one that is taken out later is not forgotten."""
+    known = {event.event.id for event in recorder.ledger.events(kinds={EventKind.KEY})}
+    for key in registry.trust.keyring.keys:
+        if (name := f"key:{key.public.id}") not in known:
+            data = {
+                "key": key.public.id, "role": key.role.value, "name": key.name, "email": key.email,
+                "not_before": format_time(key.not_before), "not_after": format_time(key.not_after),
+            }  # fmt: skip
+            recorder.record(EventKind.KEY, None, data, name)

@@ -23,17 +23,19 @@ _KEYS = ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY")
 
 
 @contextlib.contextmanager
-def open_ledger(operator: Operator, *, changes: bool = True) -> Iterator[Ledger]:
+def open_ledger(
+    operator: Operator, *, changes: bool = True, anew: bool = False
+) -> Iterator[Ledger]:
     """Yield the pinned ledger, checked to be the one that is pinned.
 
-    An embedded one is made when it is first needed; without `changes` a missing one is an empty one
-    that is gone afterwards. Raises UnavailableError, UntrustedError for another ledger, UsageError
+    An embedded one is made when it is first needed; one that was there and is gone only if it is to
+    be begun `anew`. Without `changes` a missing one is an empty one that is gone afterwards. Raises UnavailableError, UntrustedError for another ledger, UsageError
     for a credential that is missing.
     """
     from lanectl.errors import Remedy, UntrustedError
 
     with contextlib.ExitStack() as stack:
-        ledger = _open(operator, stack, changes=changes)
+        ledger = _open(operator, stack, changes=changes, anew=anew)
         stack.callback(ledger.close)
         pinned = operator.ledger.id
         if pinned is not None and ledger.id != pinned:
@@ -52,7 +54,7 @@ def spool(store: FolderStore) -> FileSpool:
     return FileSpool(store.folder)
 
 
-def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> Ledger:
+def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool, anew: bool) -> Ledger:
     pin = operator.ledger
     if pin.backend is Backend.POSTGRES:
         from lanectl.adapters.ledger import postgres, session
@@ -62,17 +64,20 @@ def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> 
         from lanectl.adapters.ledger import supabase
 
         return supabase.open_ledger(pin.url, _service_key())
-    return _embedded(operator, stack, changes=changes)
+    return _embedded(operator, stack, changes=changes, anew=anew)
 
 
-def _embedded(operator: Operator, stack: contextlib.ExitStack, *, changes: bool) -> Ledger:
+def _embedded(
+    operator: Operator, stack: contextlib.ExitStack, *, changes: bool, anew: bool
+) -> Ledger:
     from lanectl.adapters.ledger import sqlite, sqlite_create
     from lanectl.errors import ConflictError
     from lanectl.wiring.migrate import genesis
 
     path, key = embedded_ledger(operator), _encryption_key(operator)
     if not path.exists():
-        _refuse_lost(operator)
+        if not anew:
+            _refuse_lost(operator)
         if not changes:
             path = _nowhere(stack) / path.name
         with contextlib.suppress(ConflictError):  # another process made it at this moment
@@ -90,7 +95,11 @@ def _refuse_lost(operator: Operator) -> None:
         f"the ledger is gone: {embedded_ledger(operator)}",
         why="there was one: the operator file or the state folder's anchors name it",
         remedies=(
-            Remedy("Restore it from a backup, or see docs/recovery.md, 'A lost ledger'."),
+            Remedy("Restore it from a backup."),
+            Remedy(
+                "If there is none, let a lead begin one anew from what is published.",
+                ("lanectl", "ledger", "reconcile", "--key", "LEADKEY", "--reason", "TEXT"),
+            ),
         ),
     )  # fmt: skip
 

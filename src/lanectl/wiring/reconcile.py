@@ -28,6 +28,6 @@ def reconciling(start: str) -> Iterator[tuple[Registry, Sources]]:
         repository, operator = side.require_repository(), read_operator(side.operator_file)
         remote = claude.remote(operator, repository) if operator.api_root else None
         trust = fetch_trust(side.operator_file, operator, remote, repository, side.store)
-        with open_ledger(operator) as ledger:
+        with open_ledger(operator, anew=True) as ledger:
             registry = Registry(trust, ledger, side.system)
             yield registry, Sources(remote, repository, side.store)
