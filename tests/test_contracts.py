@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 FIRST = "from __future__ import annotations\n"
 
 
-def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+def lint(folder: Path, contract: str = "codex-cannot-push") -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).parent / "lint-imports"
     return subprocess.run(
-        [program, "--no-cache", "--contract", "codex-cannot-push", "--config", folder / "pyproject.toml"],
+        [program, "--no-cache", "--contract", contract, "--config", folder / "pyproject.toml"],
         cwd=folder, env={"PYTHONPATH": str(folder / "src"), "PATH": "/usr/bin:/bin"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -52,3 +52,19 @@ def test_what_the_codex_lane_cannot_construct(package: Path, file: str, line: st
     done = lint(package)
     assert ("1 broken" in done.stdout) == (done.returncode != 0) == bool(file), done.stdout
     assert "1 kept" in done.stdout or file
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "from lanectl.wiring import ledger",
+        "from lanectl.adapters.ledger.supabase import open_ledger",
+        "def write():\n    import psycopg",
+    ],
+)
+def test_what_shows_the_status_cannot_write(package: Path, line: str) -> None:
+    path = package / "src/lanectl/wiring/status.py"
+    path.write_text(path.read_text().replace(FIRST, f"{FIRST}\n{line}\n", 1))
+    done = lint(package, "status-cannot-write")
+    assert ("1 broken" in done.stdout) == (done.returncode != 0) == bool(line), done.stdout

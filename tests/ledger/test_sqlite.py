@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lanectl.adapters.ledger import sqlite
+from lanectl.adapters.ledger import sqlite, sqlite_status
 from lanectl.adapters.ledger.sqlite_key import read_key
 from lanectl.errors import (
     ConflictError,
@@ -258,7 +258,7 @@ def test_a_file_cut_in_the_middle_is_refused(path: str) -> None:
 
 def test_no_ledger_is_no_empty_one(tmp_path: Path) -> None:
     place = tmp_path / "ledger.db"
-    for way in (sqlite.open_ledger, sqlite.open_status):
+    for way in (sqlite.open_ledger, sqlite_status.open_status):
         with pytest.raises(UnavailableError, match="no ledger"):
             way(str(place))
     assert not place.exists()
@@ -306,7 +306,7 @@ def test_the_codex_lane_reads_handoffs_and_writes_nothing(path: str) -> None:
         ledger.record(queued("a", 1))
         ledger.record(queued("b", 2))
         rows = list(ledger.handoffs())
-        with contextlib.closing(sqlite.open_status(path)) as status:
+        with contextlib.closing(sqlite_status.open_status(path)) as status:
             assert list(status.status()) == rows
             assert list(status.status(Slug("a"))) == [ledger.handoff(key("a"))]
             assert not hasattr(status, "record")
@@ -315,7 +315,7 @@ def test_the_codex_lane_reads_handoffs_and_writes_nothing(path: str) -> None:
             with pytest.raises(RefusedError):
                 status._db.rows("delete from handoffs")
     before = Path(path).read_bytes()
-    with contextlib.closing(sqlite.open_status(path)) as status:
+    with contextlib.closing(sqlite_status.open_status(path)) as status:
         assert [row.slug for row in status.status()] == ["a", "b"]
     assert Path(path).read_bytes() == before
 
@@ -329,7 +329,7 @@ def test_status_is_read_where_nothing_can_be_written(path: str) -> None:
     try:
         if os.access(folder, os.W_OK):
             pytest.skip("root writes everywhere")
-        with contextlib.closing(sqlite.open_status(path)) as status:
+        with contextlib.closing(sqlite_status.open_status(path)) as status:
             assert [row.slug for row in status.status()] == ["a"]
     finally:
         folder.chmod(0o700)
@@ -354,7 +354,7 @@ def test_an_encrypted_ledger_shows_nothing_and_opens_with_its_key_only(
                 sqlite.open_ledger(path, wrong)
             assert on_encrypted.KEY not in repr(refused.value) + refused.value.why
             assert refused.value.remedies
-        with contextlib.closing(sqlite.open_status(path, on_encrypted.KEY)) as status:
+        with contextlib.closing(sqlite_status.open_status(path, on_encrypted.KEY)) as status:
             assert list(status.status()) == []
     assert capfd.readouterr() == ("", "")
 

@@ -12,7 +12,7 @@ from lanectl.wiring.common import embedded_ledger, operator_file, pinned_by
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lanectl.adapters.ledger.sqlite import SqliteStatus
+    from lanectl.adapters.ledger.sqlite_status import SqliteStatus
     from lanectl.adapters.ledger.status import SupabaseStatus
     from lanectl.ports.ledger import StatusReader
 
@@ -33,9 +33,9 @@ def open_status() -> Iterator[StatusReader]:
     key = next((variables[n].strip() for n in _KEYS if variables.get(n, "").strip()), "")
     reader: SqliteStatus | SupabaseStatus
     if operator is not None and operator.ledger.backend is Backend.SQLITE:
-        from lanectl.adapters.ledger import sqlite
+        from lanectl.adapters.ledger import sqlite_status
 
-        reader = sqlite.open_status(str(embedded_ledger(operator)))
+        reader = sqlite_status.open_status(str(embedded_ledger(operator)))
     elif url and key:
         from lanectl.adapters.ledger import status
 

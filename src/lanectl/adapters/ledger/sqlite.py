@@ -5,20 +5,16 @@ It trusts file locks and shared memory, so the file must not lie on a network fi
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lanectl.adapters.ledger import sqlite_handoffs as handoffs
 from lanectl.adapters.ledger.sqlite_create import create, exists
-from lanectl.adapters.ledger.sqlite_file import Database
-from lanectl.adapters.ledger.sqlite_schema import APPLICATION, VERSION
-from lanectl.errors import ConflictError, RefusedError, Remedy, UnavailableError, UnreadableError
+from lanectl.adapters.ledger.sqlite_open import opened
+from lanectl.errors import ConflictError, Remedy
 from lanectl.formats import event as bodies
 from lanectl.formats.statement import format_time, parse_time
-from lanectl.model.display import display
 from lanectl.model.ledger import MOVES, Event, Head
 from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
+    from lanectl.adapters.ledger.sqlite_file import Database
     from lanectl.model.ledger import (
         Busy,
         Claim,
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
     )
     from lanectl.model.names import Slug
 
-__all__ = ["SqliteLedger", "SqliteStatus", "create", "exists", "open_ledger", "open_status"]
+__all__ = ["SqliteLedger", "create", "exists", "open_ledger"]
 
 _BACKWARDS: Final = timedelta(seconds=300)
 """How far an event's time may lie before the last one's."""
@@ -57,38 +54,12 @@ def open_ledger(path: str, key: str | None = None) -> SqliteLedger:
     Raises UnavailableError if it is missing or locked for too long, UnreadableError if it is
     damaged, of another version, or not opened by this key.
     """
-    db = _opened(path, key)
+    db = opened(path, key)
     try:
         return SqliteLedger(db, _first(db))
     except BaseException:
         db.close()
         raise
-
-
-def open_status(path: str, key: str | None = None) -> SqliteStatus:
-    """Return the handoffs of the ledger in this file, which is not written. Raises as `open_ledger`."""
-    try:
-        return SqliteStatus(_opened(path, key, mode="ro"))
-    except (UnavailableError, RefusedError):
-        # Nobody has it open, and in a folder that cannot be written SQLite cannot share memory.
-        if os.access(Path(path).parent, os.W_OK) or os.path.lexists(f"{path}-wal"):
-            raise
-        return SqliteStatus(_opened(path, key, mode="ro", immutable="1"))
-
-
-class SqliteStatus:
-    """Implements `ports.ledger.StatusReader` over a file."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    def status(self, slug: Slug | None = None) -> Iterator[HandoffRow]:
-        """Yield handoffs, the one that changed last first."""
-        return handoffs.listed(self._db, slug)
-
-    def close(self) -> None:
-        """End the connection."""
-        self._db.close()
 
 
 class SqliteLedger:
@@ -197,32 +168,6 @@ class SqliteLedger:
     def _version(self) -> int:
         """Return what changes when another connection writes."""
         return int(self._db.rows("pragma data_version")[0][0])
-
-
-def _opened(path: str, key: str | None, mode: str = "rw", **more: str) -> Database:
-    if not exists(path):
-        raise UnavailableError(
-            f"there is no ledger at {display(path)}",
-            remedies=(Remedy("Make one, or name the right file in the operator file."),),
-        )
-    db = Database(path, key, mode, **more)
-    try:
-        _check(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _check(db: Database, path: str) -> None:
-    if db.rows("pragma application_id")[0][0] != APPLICATION:
-        raise db.damaged("the file is not marked as lanectl's")
-    version = db.rows("pragma user_version")[0][0]
-    if version != VERSION:
-        raise UnreadableError(
-            f"the ledger {display(path)} has schema {version}, and this lanectl reads {VERSION}",
-            remedies=(Remedy("Use the lanectl that wrote it, or a newer one."),),
-        )
 
 
 def _first(db: Database) -> Event:
