@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lanectl.adapters.ledger import sqlite, sqlite_status
+from lanectl.adapters.ledger import sqlite, sqlite_open, sqlite_status
 from lanectl.adapters.ledger.sqlite_key import read_key
 from lanectl.errors import (
     ConflictError,
@@ -278,7 +278,7 @@ def test_a_ledger_that_is_locked_for_too_long_is_not_available(
 
 
 def test_a_file_that_cannot_be_written_is_refused(path: str) -> None:
-    db = sqlite._opened(path, None, "ro")
+    db = sqlite_open.opened(path, None, "ro")
     with contextlib.closing(sqlite.SqliteLedger(db, sqlite._first(db))) as ledger:
         with pytest.raises(RefusedError) as refused:
             ledger.record(event(K.KEY, 1))
