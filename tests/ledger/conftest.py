@@ -12,7 +12,7 @@ import pytest
 from lanectl.ports.ledger import Ledger
 from tests.ledger.story import BackEnd
 
-E2E = {"supabase"}
+E2E = {"supabase", "encrypted"}
 NAMES = [
     pytest.param(name, marks=pytest.mark.e2e if name in E2E else ())
     for name in ("sqlite", "encrypted", "postgres", "supabase")
