@@ -55,7 +55,7 @@ $(VENV)/fuzz: requirements/fuzz.txt $(VENV)/dev
 	$(PIP) --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
-demo: $(VENV)/run ## Run the main job on a real repository: pack, verify, apply, and a refusal
+demo: $(VENV)/run ## Run the main job on a real repository: pack, verify, apply, a refusal, the ledger
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: $(VENV)/e2e ## Run the tests (this machine only, no network) with branch coverage
@@ -79,9 +79,11 @@ lint: $(VENV)/dev ## Check style, types, imports, and that generated documents a
 docs: $(VENV)/dev ## Generate the reference documents from the code
 	$(BIN)/python docs/generate.py
 
-bench: $(VENV)/e2e ## Measure whole processes against git on this machine
+bench: $(VENV)/e2e ## Measure whole processes against git, and the ledger, on this machine
 	$(BIN)/python -m bench.bench
 	$(BIN)/python -m bench.pull_request
+	$(BIN)/python -m bench.ledger
+	$(BIN)/python -m bench.ledger_verify
 
 lock: $(VENV)/dev ## Renew the locked requirements
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml -o requirements/run.txt

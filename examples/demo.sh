@@ -88,3 +88,7 @@ if run lanectl apply "$demo/artifact.tar.gz"; then
 else
   printf 'refused, exit code %s; branches: %s\n' "$?" "$(git branch --list | tr -d '\n')"
 fi
+
+say "9. What the ledger remembers, and whether it still holds"
+run lanectl ledger show
+run lanectl ledger verify

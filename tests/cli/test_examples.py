@@ -49,4 +49,5 @@ def test_the_demo_ends_with_a_refusal(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "ACCEPTED" in done.stdout
     assert "refused, exit code 1" in done.stdout
+    assert done.stdout.endswith("GOOD\n")
     assert not list((tmp_path / "tmp").glob("lanectl-demo*"))
