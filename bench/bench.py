@@ -62,6 +62,14 @@ class Rig:
         for clone in ("builder", "enforcer"):
             self.git(root, "clone", "-q", "hub.git", clone)
         self.run(*LANECTL, "init", "--enforcer", "--repo", root / "hub.git", cwd=self.enforcer)
+        self._begin_ledger()
+
+    def _begin_ledger(self) -> None:
+        """Apply one change, and keep the state: a ledger is made once, not for every handoff."""
+        self.add("first.txt", b"first\n")
+        self.pack()
+        self.run(*LANECTL, "apply", self.bundle, cwd=self.enforcer)
+        shutil.copytree(self.root / "home/.local", self.root / "state")
 
     def run(self, *command: object, cwd: Path | None = None, **extra: str) -> float:
         """Run a whole process and return its seconds."""
@@ -173,6 +181,7 @@ class Rig:
     def forget(self) -> None:
         """Take everything of the last `apply` out of the Enforcer's clone and state."""
         shutil.rmtree(self.root / "home/.local", ignore_errors=True)
+        shutil.copytree(self.root / "state", self.root / "home/.local")
         subprocess.run(
             [GIT, "update-ref", "-d", "refs/heads/feature/x"], cwd=self.enforcer, check=False
         )

@@ -245,6 +245,7 @@ def test_a_credential_helper_that_answers(world: World) -> None:
     "name",
     [
         ".netrc",
+        ".pgpass",
         ".git-credentials",
         ".config/git/credentials",
         ".config/gh/hosts.yml",

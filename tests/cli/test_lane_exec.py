@@ -155,7 +155,7 @@ def test_only_the_work_tree_can_be_written(tree: Path) -> None:
 PRIVATE = (
     "home/.config/lanectl/keys/builder.pem", "home/.config/lanectl/enforcer.toml",
     "home/.local/state/lanectl/x/tip", "home/.ssh/id_ed25519", "home/.config/gh/hosts.yml",
-    "home/.netrc", "home/.git-credentials", "home/.gnupg/x", "home/.aws/credentials",
+    "home/.netrc", "home/.pgpass", "home/.git-credentials", "home/.gnupg/x", "home/.aws/credentials",
     ".env.claude", "elsewhere/builder.pem",
 )  # fmt: skip
 

@@ -99,9 +99,7 @@ def test_the_codex_lane_reads_the_status_over_http(world: World) -> None:
     with on_supabase.fresh_project() as shop:
         path = Path(os.environ["HOME"]) / ".config/lanectl/enforcer.toml"
         text = path.read_text()
-        section = (
-            f'[ledger]\nbackend = "supabase"\nid = "{story.LEDGER}"\nurl = "{shop.url}"\n'
-        )
+        section = f'[ledger]\nbackend = "supabase"\nid = "{story.LEDGER}"\nurl = "{shop.url}"\n'
         path.write_text(f"{text}\n{section}")
         world.monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", shop.secret)
         bundle = world.packed()

@@ -27,7 +27,7 @@ _KEY_VARIABLES: Final = {
     Role.LEAD: "LANECTL_LEAD_KEY",
 }
 _LOGIN_FILES: Final = (
-    ".netrc", ".git-credentials", ".config/git/credentials", ".config/gh/hosts.yml",
+    ".netrc", ".pgpass", ".git-credentials", ".config/git/credentials", ".config/gh/hosts.yml",
     ".config/glab-cli/config.yml", ".ssh/id_rsa", ".ssh/id_ecdsa", ".ssh/id_ed25519",
 )  # fmt: skip
 _LOGIN_FOLDERS: Final = (

@@ -76,9 +76,9 @@ def export(
     """Write the events as JSON Lines, to be kept and verified elsewhere (lane: claude)."""
     from lanectl.formats.ledger_export import Header
     from lanectl.wiring import ledger_files
-    from lanectl.wiring.ledger import open_ledger
+    from lanectl.wiring.ledger import Missing, open_ledger
 
-    with _read(), open_ledger(_operator()) as ledger:
+    with _read(), open_ledger(_operator(), Missing.REFUSED) as ledger:
         header = Header(ledger.id, after)
         count = ledger_files.write_export(output, header, ledger.events(after=after))
     render.talk(f"{count} events")
@@ -177,14 +177,14 @@ def _verify_pinned(repo: str, named: list[str]) -> tuple[LedgerReport, Keyring |
     from lanectl.flows.ledger_verify import verify_ledger
     from lanectl.flows.trust import read_operator, try_trust
     from lanectl.wiring import ledger_files, neutral
-    from lanectl.wiring.ledger import open_ledger
+    from lanectl.wiring.ledger import Missing, open_ledger
 
     with neutral.enforcer_side(repo, need_repository=False) as side:
         operator = read_operator(side.operator_file)
         trust, why = try_trust(side.operator_file, side.repository, side.store, side.absent)
         ring = trust.keyring if trust else None
         anchors = ledger_files.anchors(side.store, named)
-        with open_ledger(operator, changes=False) as ledger:
+        with open_ledger(operator, Missing.REFUSED) as ledger:
             report = verify_ledger(ledger, anchors, ring, now=side.system.now())
     if why is not None:
         render.error(why, as_json=False)
@@ -243,9 +243,9 @@ def _show_status(handoff: str | None, limit: int, *, as_json: bool) -> None:
 def _show_table(limit: int, *, as_json: bool) -> None:
     from lanectl.cli import ledger_show
     from lanectl.wiring import common
-    from lanectl.wiring.ledger import open_ledger
+    from lanectl.wiring.ledger import Missing, open_ledger
 
-    with open_ledger(_operator(), changes=False) as ledger:
+    with open_ledger(_operator(), Missing.REFUSED) as ledger:
         rows = list(itertools.islice(ledger.handoffs(), limit))
     if as_json:
         render.document(ledger_show.rows_json(rows))
@@ -258,12 +258,12 @@ def _show_story(handoff: str, repo: str, *, as_json: bool) -> None:
     from lanectl.flows.ledger_show import tell_all
     from lanectl.flows.trust import read_operator, try_trust
     from lanectl.wiring import neutral
-    from lanectl.wiring.ledger import open_ledger
+    from lanectl.wiring.ledger import Missing, open_ledger
 
     with neutral.enforcer_side(repo, need_repository=False) as side:
         operator, now = read_operator(side.operator_file), side.system.now()
         trust, why = try_trust(side.operator_file, side.repository, side.store, side.absent)
-        with _read(), open_ledger(operator, changes=False) as ledger:
+        with _read(), open_ledger(operator, Missing.REFUSED) as ledger:
             stories = tell_all(handoff, ledger, trust.keyring if trust else None, now=now)
     if why is not None:
         render.error(why, as_json=False)

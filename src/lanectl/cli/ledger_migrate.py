@@ -43,7 +43,7 @@ def _database(dsn: str, *, as_json: bool) -> None:
     with render.progress("migrating"):
         plain, done = install(dsn)
     section = _section("postgres", done.id, "dsn", plain)
-    state = "installed" if done.changed else "unchanged"
+    state = "changed" if done.changed else "unchanged"
     if as_json:
         render.document(
             {"state": state, "ledger": done.id, "version": done.version, "section": section}

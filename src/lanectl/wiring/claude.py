@@ -83,7 +83,9 @@ def enforcer(side: EnforcerSide) -> Enforcer:
         side.operator_file, repository, side.store, side.system,
         remote=lambda operator: remote(operator, repository),
         forge=forge,
-        ledger=lambda operator, changes: ledger.open_ledger(operator, changes=changes),
+        ledger=lambda operator, changes: ledger.open_ledger(
+            operator, ledger.Missing.MADE if changes else ledger.Missing.EMPTY
+        ),
         spool=ledger.spool(side.store),
         signer=signer,
     )  # fmt: skip

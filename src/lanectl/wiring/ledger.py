@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 from typing import TYPE_CHECKING
 
 from lanectl.adapters.system import RealSystem, environment
@@ -22,20 +23,30 @@ _KEY_FD = "LANECTL_LEDGER_KEY_FD"
 _KEYS = ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY")
 
 
+class Missing(enum.Enum):
+    """What becomes of an embedded ledger that is not there."""
+
+    MADE = enum.auto()
+    """It is made, unless this machine signed heads of one."""
+    MADE_ANEW = enum.auto()
+    """It is made: a lead begins again after a loss."""
+    EMPTY = enum.auto()
+    """An empty one is used, and is gone afterwards."""
+    REFUSED = enum.auto()
+    """There is nothing to read."""
+
+
 @contextlib.contextmanager
-def open_ledger(
-    operator: Operator, *, changes: bool = True, anew: bool = False
-) -> Iterator[Ledger]:
+def open_ledger(operator: Operator, missing: Missing = Missing.MADE) -> Iterator[Ledger]:
     """Yield the pinned ledger, checked to be the one that is pinned.
 
-    An embedded one is made when it is first needed; one that was there and is gone only if it is to
-    be begun `anew`. Without `changes` a missing one is an empty one that is gone afterwards. Raises UnavailableError, UntrustedError for another ledger, UsageError
-    for a credential that is missing.
+    Raises UnavailableError, UntrustedError for another ledger or one that is gone, UsageError for a
+    credential that is missing.
     """
     from lanectl.errors import Remedy, UntrustedError
 
     with contextlib.ExitStack() as stack:
-        ledger = _open(operator, stack, changes=changes, anew=anew)
+        ledger = _open(operator, stack, missing)
         stack.callback(ledger.close)
         pinned = operator.ledger.id
         if pinned is not None and ledger.id != pinned:
@@ -54,7 +65,7 @@ def spool(store: FolderStore) -> FileSpool:
     return FileSpool(store.folder)
 
 
-def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool, anew: bool) -> Ledger:
+def _open(operator: Operator, stack: contextlib.ExitStack, missing: Missing) -> Ledger:
     pin = operator.ledger
     if pin.backend is Backend.POSTGRES:
         from lanectl.adapters.ledger import postgres, session
@@ -64,21 +75,19 @@ def _open(operator: Operator, stack: contextlib.ExitStack, *, changes: bool, ane
         from lanectl.adapters.ledger import supabase
 
         return supabase.open_ledger(pin.url, _service_key())
-    return _embedded(operator, stack, changes=changes, anew=anew)
+    return _embedded(operator, stack, missing)
 
 
-def _embedded(
-    operator: Operator, stack: contextlib.ExitStack, *, changes: bool, anew: bool
-) -> Ledger:
+def _embedded(operator: Operator, stack: contextlib.ExitStack, missing: Missing) -> Ledger:
     from lanectl.adapters.ledger import sqlite, sqlite_create
     from lanectl.errors import ConflictError
     from lanectl.wiring.migrate import genesis
 
     path, key = embedded_ledger(operator), _encryption_key(operator)
-    if not path.exists():
-        if not anew:
+    if not path.exists() and missing is not Missing.REFUSED:
+        if missing is not Missing.MADE_ANEW:
             _refuse_lost(operator)
-        if not changes:
+        if missing is Missing.EMPTY:
             path = _nowhere(stack) / path.name
         with contextlib.suppress(ConflictError):  # another process made it at this moment
             sqlite_create.create(str(path), genesis(operator.repository), key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from lanectl.wiring.ledger import open_ledger
+from lanectl.wiring.ledger import Missing, open_ledger
 from lanectl.wiring.neutral import enforcer_side
 
 if TYPE_CHECKING:
@@ -28,6 +28,6 @@ def reconciling(start: str) -> Iterator[tuple[Registry, Sources]]:
         repository, operator = side.require_repository(), read_operator(side.operator_file)
         remote = claude.remote(operator, repository) if operator.api_root else None
         trust = fetch_trust(side.operator_file, operator, remote, repository, side.store)
-        with open_ledger(operator, anew=True) as ledger:
+        with open_ledger(operator, Missing.MADE_ANEW) as ledger:
             registry = Registry(trust, ledger, side.system)
             yield registry, Sources(remote, repository, side.store)
