@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from lanectl.wiring.ledger import open_ledger
 from tests.ledger.applying import Enforcer
 from tests.orders import register_people
 from tests.world import Ran, World, lanectl
@@ -38,7 +37,7 @@ def test_an_honest_ledger(people: World, enforcer: Enforcer) -> None:
     said = enforcer.apply("fix-login")
     done = ledger(people, "verify")
     assert done.code == 0, done.err
-    assert "good    up to event 3, anchored 20" in done.out
+    assert f"good    up to event {enforcer.head().seq}, anchored 20" in done.out
     assert f"key {enforcer.signer.public.id}" in done.out
     assert done.out.endswith("GOOD\n")
     table = lanectl("ledger", "show")
@@ -98,39 +97,35 @@ def test_an_export_is_verified_without_the_machine(
 
 def test_a_restored_copy_is_reconciled_by_a_lead(people: World, enforcer: Enforcer) -> None:
     enforcer.apply("fix-login")
-    with open_ledger(enforcer.operator) as opened:
-        assert opened.head().seq == 3
-    saved = {path: path.read_bytes() for path in enforcer.files}
+    kept, saved = enforcer.head().seq, enforcer.saved()
     (people.builder / "more.txt").write_text("more\n")
     said = enforcer.apply("more")
-    for path in enforcer.files:
-        path.unlink()
-    for path, data in saved.items():
-        path.write_bytes(data)
+    lost = enforcer.head().seq
+    enforcer.restore(saved)
     found = ledger(people, "verify")
     assert found.code == 1
-    assert "cut after event 3" in found.err
+    assert f"cut after event {kept}" in found.err
     assert reconcile(people, "enforcer").code == 3  # no lead
     assert reconcile(people, "stranger").code == 3
     done = reconcile(people)
     assert done.code == 0, done.err
     assert said.commit in done.out
-    assert "events 4 to 5 of ledger" in done.err
+    assert f"events {kept + 1} to {lost} of ledger" in done.err
     again = ledger(people, "verify")
     assert again.code == 0, again.err
     assert "lost    1 signed heads" in again.out
-    assert "restored: 20" in ledger(people, "show", "more").out
+    assert "recorded again after the ledger was restored" in ledger(people, "show", "more").out
     assert reconcile(people).code == 2  # nothing is lost now
 
 
 def test_a_ledger_without_a_backup_is_begun_anew(people: World, enforcer: Enforcer) -> None:
     said = enforcer.apply("fix-login")
-    for path in enforcer.files:
-        path.unlink()
+    lost = enforcer.head().seq
+    enforcer.lose()
     done = reconcile(people)
     assert done.code == 0, done.err
     assert said.bundle in done.out
-    assert "events 1 to 3 of ledger" in done.err
+    assert f"events 1 to {lost} of ledger" in done.err
     again = ledger(people, "verify")
     assert again.code == 0, again.err
     row = ledger(people, "show", "fix-login", "--json").json["handoffs"][0]
@@ -165,8 +160,7 @@ def test_a_published_bundle_without_a_good_admission_is_left_out(
     admission = next(kept.glob("*admission*"))
     admission.write_bytes(next(kept.glob("*.gz.sigstore.json")).read_bytes())  # the Builder's word
     enforcer.publish(said.bundle)
-    for path in enforcer.files:
-        path.unlink()
+    enforcer.lose()
     done = ledger(people, "reconcile", "--key", people.key("ann"), "--reason", "x", "--json")
     assert done.code == 0, done.err
     assert done.json["recovered"] == []

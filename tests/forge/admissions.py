@@ -53,7 +53,13 @@ def admit_by_hand(
 
 def publish_by_hand(world: ForgeWorld, bundle: Path, admission: bytes | None) -> None:
     """Publish a bundle on the forge, over what may be there."""
-    files = {ARTIFACT: bundle.read_bytes(), ARTIFACT + SIGNATURE_SUFFIX: _signature(bundle)}
+    plant(world, bundle.read_bytes(), _signature(bundle), admission)
+    world.forge.sync(world.name)
+
+
+def plant(world: World, artifact: bytes, signature: bytes, admission: bytes | None) -> None:
+    """Write these files to the hub, where a bundle is published; None: without an admission."""
+    files = {ARTIFACT: artifact, ARTIFACT + SIGNATURE_SUFFIX: signature}
     if admission is not None:
         files[ARTIFACT + ADMISSION_SUFFIX] = admission
     rows = []
@@ -62,8 +68,7 @@ def publish_by_hand(world: ForgeWorld, bundle: Path, admission: bytes | None) ->
         rows.append(f"100644 blob {blob}\t{name}\n")
     tree = git(world.hub, "mktree", data="".join(sorted(rows)).encode())
     made = git(world.hub, "commit-tree", tree, "-m", "by hand")
-    git(world.hub, "update-ref", bundle_ref(Digest.of(files[ARTIFACT])), made)
-    world.forge.sync(world.name)
+    git(world.hub, "update-ref", bundle_ref(Digest.of(artifact)), made)
 
 
 def forge_commit(world: ForgeWorld, bundle: Path, branch: str) -> str:

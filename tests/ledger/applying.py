@@ -7,10 +7,12 @@ from pathlib import Path
 from lanectl.adapters import keys
 from lanectl.formats import admission, envelope
 from lanectl.model.admission import Admission
-from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.ledger import Head, LedgerId
 from lanectl.model.names import Digest
 from lanectl.wiring.common import operator_file, pinned_by, store_of
-from tests.world import World, git
+from lanectl.wiring.ledger import open_ledger
+from tests.forge.admissions import plant
+from tests.world import World
 
 
 class Enforcer:
@@ -27,6 +29,31 @@ class Enforcer:
         """The files of the embedded ledger."""
         return sorted(self.store.folder.glob("ledger.sqlite*"))
 
+    def head(self) -> Head:
+        """The end of the chain."""
+        with open_ledger(self.operator, changes=False) as ledger:
+            return ledger.head()
+
+    def id(self) -> LedgerId:
+        """The id of the ledger."""
+        with open_ledger(self.operator, changes=False) as ledger:
+            return ledger.id
+
+    def lose(self) -> None:
+        """Lose the embedded ledger."""
+        for path in self.files:
+            path.unlink()
+
+    def saved(self) -> dict[Path, bytes]:
+        """Return a copy of the embedded ledger."""
+        return {path: path.read_bytes() for path in self.files}
+
+    def restore(self, saved: dict[Path, bytes]) -> None:
+        """Put a copy of the embedded ledger in its place."""
+        self.lose()
+        for path, data in saved.items():
+            path.write_bytes(data)
+
     def apply(self, slug: str) -> Admission:
         """Pack the Builder's work tree and apply it; return the admission that was kept."""
         bundle = self.world.pack(slug)
@@ -37,17 +64,6 @@ class Enforcer:
 
     def publish(self, digest: Digest) -> None:
         """Push a kept bundle to the hub, as `apply --pr` does."""
-        clone, kept = self.world.enforcer, self.store.kept(digest)
+        kept = self.store.kept(digest)
         assert kept is not None
-        files = {
-            ARTIFACT: kept[0],
-            ARTIFACT + SIGNATURE_SUFFIX: kept[1],
-            ARTIFACT + ADMISSION_SUFFIX: dict(self.store.admissions())[digest],
-        }
-        rows = [
-            f"100644 blob {git(clone, 'hash-object', '-w', '--stdin', data=data)}\t{name}\n"
-            for name, data in sorted(files.items())
-        ]
-        tree = git(clone, "mktree", data="".join(rows).encode())
-        commit = git(clone, "commit-tree", "-m", "bundle", tree)
-        git(clone, "push", "-q", str(self.world.hub), f"{commit}:refs/lanectl/{digest}")
+        plant(self.world, kept[0], kept[1], dict(self.store.admissions())[digest])

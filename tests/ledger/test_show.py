@@ -12,7 +12,7 @@ from lanectl.errors import UsageError
 from lanectl.flows.ledger_show import SHORTEST, find_handoffs, tell_all
 from lanectl.model.ledger import EventKind, HandoffKey
 from lanectl.model.trust import Role
-from tests.ledger.incident import Incident
+from tests.ledger.incident import REPOSITORY, Incident
 from tests.ledger.signers import Signers, make
 
 KEY = HandoffKey(f"{1:064x}")
@@ -33,9 +33,9 @@ def incident(tmp_path: Path, signers: Signers) -> Incident:
     made.record(EventKind.QUEUED, KEY, actor=builder, **queued)
     made.record(EventKind.REFUSED, KEY, rules="paths/dot-git, sbom/malformed", path="a\x1b[2J b")
     made.record(EventKind.QUEUED, KEY, actor=builder, **queued | {"bundle": f"{8:064x}"})
-    made.record(EventKind.STEP_INTENDED, KEY, step="push", ref="refs/heads/feature/fix-login")
+    made.record(EventKind.STEP_INTENDED, KEY, step="push", branch="feature/fix-login")
     made.record(EventKind.STEP_DONE, KEY, step="push", commit="c" * 40)
-    made.record(EventKind.STEP_INTENDED, KEY, step="pull request")
+    made.record(EventKind.STEP_INTENDED, KEY, step="pull-request")
     made.order(
         EventKind.VERDICT, Role.SUPERVISOR, bundle=f"{8:064x}", verdict="PASS", confidence="91"
     )
@@ -47,7 +47,8 @@ def incident(tmp_path: Path, signers: Signers) -> Incident:
 
 def told(incident: Incident, name: str, capsys: pytest.CaptureFixture[str]) -> str:
     with incident.ledger() as ledger:
-        for story in tell_all(name, ledger, incident.signers.keyring, now=incident.at):
+        ring = incident.signers.keyring
+        for story in tell_all(name, ledger, ring, repository=REPOSITORY, now=incident.at):
             ledger_show.show_story(story, incident.at)
     return capsys.readouterr().out
 
@@ -59,8 +60,10 @@ def test_a_story_reads_well(incident: Incident, capsys: pytest.CaptureFixture[st
     assert "REFUSED by somebody\n" in out
     assert re.search(r"✗ paths/dot-git: \w", out)
     assert "verdict PASS (91 %) by The supervisor (supervisor)\n" in out
-    assert "step push: done by somebody\n" in out
-    assert "step pull request: begun, not known to be done by somebody\n" in out
+    assert "Z  feature/fix-login pushed\n" in out
+    assert "step pull-request: begun, not known to be done\n" in out
+    assert out.count("✗ ") == 2
+    assert "read docs/rules.md#paths/dot-git\n" in out
     assert "counts as absent: signed by a key of the role lead\n" in out
 
 

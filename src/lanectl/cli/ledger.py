@@ -185,7 +185,9 @@ def _verify_pinned(repo: str, named: list[str]) -> tuple[LedgerReport, Keyring |
         ring = trust.keyring if trust else None
         anchors = ledger_files.anchors(side.store, named)
         with open_ledger(operator, Missing.REFUSED) as ledger:
-            report = verify_ledger(ledger, anchors, ring, now=side.system.now())
+            report = verify_ledger(
+                ledger, anchors, ring, now=side.system.now(), repository=operator.repository
+            )
     if why is not None:
         render.error(why, as_json=False)
     return report, ring
@@ -196,7 +198,7 @@ def _verify_export(
 ) -> tuple[LedgerReport, Keyring | None]:
     from lanectl.flows.ledger_verify import verify_ledger
     from lanectl.flows.trust import try_trust
-    from lanectl.wiring import ledger_files, neutral
+    from lanectl.wiring import common, ledger_files, neutral
 
     source = ledger_files.export_file(path)
     if source.header.after:
@@ -206,7 +208,7 @@ def _verify_export(
             remedies=(Remedy("Append its lines, without the first, to the export before it."),),
         )
     with neutral.enforcer_side(repo, need_repository=False) as side:
-        pinned = side.operator_file.data is not None
+        pinned = common.pinned_by(side.operator_file)
         anchors = ledger_files.anchors(side.store if pinned else None, named)
         why = None
         if keyring is not None:
@@ -215,8 +217,9 @@ def _verify_export(
             trust, why = try_trust(side.operator_file, side.repository, side.store, side.absent)
             ring = trust.keyring if trust else None
         report = verify_ledger(
-            source, anchors, ring, now=side.system.now(), ledger=source.header.ledger
-        )
+            source, anchors, ring, now=side.system.now(), ledger=source.header.ledger,
+            repository=pinned.repository if pinned and keyring is None else None,
+        )  # fmt: skip
     if why is not None:
         render.error(why, as_json=False)
     return report, ring
@@ -264,7 +267,10 @@ def _show_story(handoff: str, repo: str, *, as_json: bool) -> None:
         operator, now = read_operator(side.operator_file), side.system.now()
         trust, why = try_trust(side.operator_file, side.repository, side.store, side.absent)
         with _read(), open_ledger(operator, Missing.REFUSED) as ledger:
-            stories = tell_all(handoff, ledger, trust.keyring if trust else None, now=now)
+            stories = tell_all(
+                handoff, ledger, trust.keyring if trust else None,
+                repository=operator.repository, now=now,
+            )  # fmt: skip
     if why is not None:
         render.error(why, as_json=False)
     if as_json:

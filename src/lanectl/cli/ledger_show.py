@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 import shutil
 import sys
@@ -24,20 +25,39 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "urn:lanectl:ledger-show:v1"
 _SHORT: Final = 12
+_KEY: Final = 16
+"""Digits of a key's id, as `keys list` shows it; eight are enough to name it."""
 _INDENT: Final = 6
 _RULE: Final = re.compile(r"[a-z-]+/[a-z0-9-]+", re.ASCII)
-_HIDDEN: Final = frozenset({"claim", "hint", "payload", "rule", "rules", "signature", "step"})
+_HIDDEN: Final = frozenset(
+    {
+        "admission", "claim", "enforcer", "happened", "hint", "holder", "number", "of", "payload",
+        "reason", "restored", "rule", "rules", "signature", "signer", "step",
+    }
+)  # fmt: skip
 """Data that say nothing to a person, or are shown in words."""
 _ABOVE: Final = frozenset({"base", "result_tree", "slug"})
 """What a handoff keeps for good, and is told of it once."""
 _SAID: Final = frozenset({"confidence", "verdict"})
+_STEPS: Final = {
+    "bundle": "bundle pushed", "push": "{branch} pushed", "pull-request": "pull request {number} {state}",
+    "labels": "labelled {labels}", "reviewers": "{reviewers} asked to review",
+    "check": "check run written",
+}  # fmt: skip
+_LABELS: Final = {"bundle": "bundle ", "policy": "judged by the target's tip "}
+_CONFLICTS: Final = {
+    "merge": "it no longer merges into the target branch",
+    "taken": "something else is in its place, here or on the remote",
+}
+_WIDTH: Final = 80
+"""Columns where there is no terminal."""
 _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _WORDS: Final[Mapping[EventKind, str]] = {
     EventKind.QUEUED: "queued",
     EventKind.CLAIMED: "claimed",
     EventKind.REFUSED: "REFUSED",
     EventKind.HELD: "HELD",
-    EventKind.CONFLICTED: "CONFLICT with the target branch",
+    EventKind.CONFLICTED: "CONFLICT",
     EventKind.ROLLED_BACK: "rolled back",
     EventKind.GATE_RESULT: "gate",
     EventKind.DRIFT_REPORT: "drift",
@@ -73,10 +93,16 @@ def show_row(row: HandoffRow) -> None:
 def show_story(story: Story, now: datetime) -> None:
     """Write what happened to a handoff, oldest first."""
     show_row(story.row)
+    if story.frozen is not None:
+        one = story.frozen
+        render.data(
+            f"{'frozen':<9} since {_when(one.at, now)} by {display(one.signer.name)}"
+            f" ({one.signer.role.value})"
+        )
+    render.data("")
     for entry in story.entries:
-        render.data("")
         _paragraph(f"{_when(entry.at, now)}  {_headline(entry)}", 0)
-        for line in _details(entry):
+        for line in _details(entry, story.row):
             _paragraph(line, _INDENT)
 
 
@@ -87,7 +113,14 @@ def rows_json(rows: Sequence[HandoffRow]) -> dict[str, Any]:
 
 def stories_json(stories: Sequence[Story]) -> dict[str, Any]:
     """Return stories as plain data, every text made safe to show."""
-    told = [{**_row_json(s.row), "events": [_entry_json(e) for e in s.entries]} for s in stories]
+    told = [
+        {
+            **_row_json(s.row),
+            "frozen": format_time(s.frozen.at) if s.frozen else None,
+            "events": [_entry_json(e) for e in s.entries],
+        }
+        for s in stories
+    ]
     return {"schema": SCHEMA, "handoffs": told}
 
 
@@ -105,19 +138,30 @@ def _facts(row: HandoffRow) -> Iterator[tuple[str, str]]:
 
 
 def _headline(entry: Entry) -> str:
-    what = _WORDS.get(entry.kind, entry.kind.value)
+    what, data = _WORDS.get(entry.kind, entry.kind.value), entry.data
     if entry.kind in {EventKind.STEP_INTENDED, EventKind.STEP_DONE}:
-        state = "done" if entry.ended else "begun, not known to be done"
-        what = f"step {display(entry.data.get('step', ''))}: {state}"
-    elif entry.record is not None and entry.record.kind is EventKind.VERDICT:
+        return _step(entry)
+    if entry.record is not None and entry.record.kind is EventKind.VERDICT:
         subject = entry.record.subject
         what = f"verdict {subject['verdict']} ({subject['confidence']} %)"
-    if entry.by is not None:
-        return f"{what} by {display(entry.by.name)} ({entry.by.role.value})"
-    return f"{what} by {display(entry.actor)}"
+    elif entry.kind is EventKind.PUBLISHED and "number" in data:
+        what = f"published as pull request {display(data['number'])}"
+    who = f"{display(entry.by.name)} ({entry.by.role.value})" if entry.by else display(entry.actor)
+    machine = data.get("holder", "").partition("/")[0]
+    return f"{what} by {who}{f' on {display(machine)}' if machine else ''}"
 
 
-def _details(entry: Entry) -> Iterator[str]:
+def _step(entry: Entry) -> str:
+    """Return what a step did in words; its facts are those of the handoff."""
+    name = entry.data.get("step", "")
+    if entry.ended is None:
+        return f"step {display(name)}: begun, not known to be done"
+    facts = collections.defaultdict(str, {k: display(v) for k, v in entry.data.items()})
+    return _STEPS.get(name, f"step {display(name)}: done").format_map(facts)
+
+
+def _details(entry: Entry, row: HandoffRow) -> Iterator[str]:
+    data = entry.data
     if entry.absent:
         yield f"counts as absent: {display(entry.absent)}"
     if entry.record is not None:
@@ -125,30 +169,64 @@ def _details(entry: Entry) -> Iterator[str]:
         yield from _facts_of({k: v for k, v in entry.record.subject.items() if k not in _SAID})
         if entry.record.expires:
             yield f"until {format_time(entry.record.expires)}"
-    for name in dict.fromkeys(
-        _RULE.findall(entry.data.get("rules", "") + " " + entry.data.get("rule", ""))
-    ):
+    if entry.kind in {EventKind.STEP_INTENDED, EventKind.STEP_DONE} and entry.ended:
+        return
+    yield from _circumstances(entry)
+    yield from _rules(f"{data.get('rules', '')} {data.get('rule', '')}")
+    if entry.record is None:
+        if "signer" in data and entry.kind is not EventKind.APPLIED:
+            yield f"bundle signed by {_signer(entry)}"
+        known = {row.bundle, row.commit, row.branch, row.url}
+        hidden = _HIDDEN | _ABOVE
+        yield from _facts_of({k: v for k, v in data.items() if k not in hidden and v not in known})
+
+
+def _circumstances(entry: Entry) -> Iterator[str]:
+    data = entry.data
+    if "restored" in data:
+        yield f"recorded again after the ledger was restored; admitted {display(data['restored'])}"
+    if "happened" in data:
+        yield f"it happened {display(data['happened'])}, while the ledger was away"
+    if entry.times > 1 and entry.ended:
+        yield f"{entry.times} times, the last time {format_time(entry.ended).replace('T', ' ')}"
+    if "reason" in data:
+        yield _CONFLICTS.get(data["reason"], f"reason: {display(data['reason'])}")
+
+
+def _rules(text: str) -> Iterator[str]:
+    """Yield why a bundle was refused, what to do about it, and where more is to be read."""
+    for name in dict.fromkeys(_RULE.findall(text)):
         rule = RULES.get(name)
         yield f"✗ {name}: {rule.title}" if rule else f"✗ {name}"
-    if entry.record is None:
-        yield from _facts_of({k: v for k, v in entry.data.items() if k not in _HIDDEN | _ABOVE})
+        if rule:
+            yield f"  → {rule.remedy.text}"
+            yield f"  read docs/rules.md#{name}"
+
+
+def _signer(entry: Entry) -> str:
+    key = entry.data["signer"]
+    if entry.signer is None:
+        return f"key {display(key)}, which is not in the keyring"
+    return f"{display(entry.signer.name)} ({entry.signer.role.value}, key {key[:_KEY]})"
 
 
 def _facts_of(data: Mapping[str, str]) -> Iterator[str]:
     for name, value in sorted(data.items()):
         if value:
-            yield f"{name.replace('_', ' ')}: {display(value)}"
+            label = _LABELS.get(name, f"{name.replace('_', ' ')}: ")
+            yield f"{label}{display(value)}"
 
 
 def _paragraph(text: str, indent: int) -> None:
     """Write one line, wrapped between words: what has none, such as a digest, is never cut."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
-    for number, line in enumerate(
-        textwrap.wrap(
-            text, max(width - indent - 2, 20), break_long_words=False, break_on_hyphens=False
-        )
-    ):
-        render.data(" " * (indent + 2 * (number > 0)) + line)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
+    lead = " " * (indent + len(text) - len(text.lstrip()))
+    lines = textwrap.wrap(
+        text.lstrip(), max(width, len(lead) + 20), initial_indent=lead,
+        subsequent_indent=f"{lead}  ", break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    for line in lines:
+        render.data(line)
 
 
 def _when(at: datetime, now: datetime) -> str:
@@ -191,8 +269,14 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
             "key": entry.by.public.id,
         },
         "ended": entry.ended and format_time(entry.ended),
-        "data": {k: display(v) for k, v in sorted(entry.data.items()) if k != "claim"},
+        "times": entry.times,
+        "data": {k: _plain(k, v) for k, v in sorted(entry.data.items()) if k != "claim"},
         "reason": display(record.reason) if record else None,
         "subject": {k: display(v) for k, v in sorted(record.subject.items())} if record else None,
         "absent": display(entry.absent),
     }
+
+
+def _plain(name: str, value: str) -> str:
+    """Return a value for JSON; an admission as it is, since a file is made of it."""
+    return value if name == "admission" else display(value)

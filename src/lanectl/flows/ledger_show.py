@@ -13,7 +13,7 @@ from lanectl.errors import Remedy, UsageError
 from lanectl.formats import record as records
 from lanectl.model.authority import SIGNERS
 from lanectl.model.display import display
-from lanectl.model.ledger import EventKind
+from lanectl.model.ledger import EventKind, HandoffState
 from lanectl.model.report import MalformedError
 from lanectl.model.trust import Keyring
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import NoReturn
 
-    from lanectl.model.authority import Record, Standing
+    from lanectl.model.authority import Counted, Record, Standing
     from lanectl.model.ledger import Event, HandoffRow
+    from lanectl.model.names import RepositoryId
     from lanectl.model.trust import Key
     from lanectl.ports.ledger import Ledger, StatusReader
 
@@ -32,14 +33,21 @@ SHORTEST: Final = 8
 
 _HEX: Final = re.compile(rf"[0-9a-f]{{{SHORTEST},64}}", re.ASCII)
 _BY_KEY: Final = re.compile(r"key:sha256:([0-9a-f]{64})", re.ASCII)
+_FREEZES: Final = frozenset({EventKind.FROZEN, EventKind.LIFTED})
+_PUBLISHED: Final = frozenset(
+    {HandoffState.PUBLISHED, HandoffState.MERGED, HandoffState.ROLLED_BACK, HandoffState.WITHDRAWN}
+)
+"""States in which a freeze stops nothing."""
 _BUNDLES: Final = frozenset({EventKind.QUEUED, EventKind.APPLIED})
 
 
 class Entry(Struct, frozen=True):
     """One line of the story. `actor` is as it was recorded; `by` its key's entry in the keyring.
 
-    A step has its end in `ended` (None: it is not known to be done). A signed record has
-    `record` where it can be read, and `absent`: why it counts as absent (empty: it counts).
+    `signer`: the entry of the key that signed the bundle. A step has its end in `ended` (None: it
+    is not known to be done). The same refusal `times` over is one entry, the last one in `ended`. A
+    signed record has `record` where it can be read, and `absent`: why it counts as absent (empty:
+    it counts).
     """
 
     seq: int
@@ -51,13 +59,19 @@ class Entry(Struct, frozen=True):
     ended: datetime | None = None
     record: Record | None = None
     absent: str = ""
+    signer: Key | None = None
+    times: int = 1
 
 
 class Story(Struct, frozen=True):
-    """A handoff as it stands, and everything that happened to it, in the chain's order."""
+    """A handoff as it stands, and everything that happened to it, in the chain's order.
+
+    `frozen`: the freeze that stands in its way now.
+    """
 
     row: HandoffRow
     entries: tuple[Entry, ...]
+    frozen: Counted | None = None
 
 
 def find_handoffs(name: str, ledger: Ledger) -> tuple[HandoffRow, ...]:
@@ -94,12 +108,18 @@ def named(name: str, rows: Sequence[HandoffRow]) -> tuple[HandoffRow, ...]:
 
 
 def tell_all(
-    name: str, ledger: Ledger, keyring: Keyring | None, *, now: datetime
+    name: str,
+    ledger: Ledger,
+    keyring: Keyring | None,
+    *,
+    repository: RepositoryId,
+    now: datetime,
 ) -> tuple[Story, ...]:
-    """Return the story of every handoff that a name stands for, newest first. Raises UsageError."""
+    """Return the story of every handoff that a name stands for, newest first.
+
+    `repository` is the pinned one, which signed records are made for. Raises UsageError.
+    """
     rows = find_handoffs(name, ledger)
-    first = next(ledger.events(), None)
-    repository = first.event.repository if first else rows[0].repository
     orders = list(ledger.events(kinds=SIGNERS))
     counted = standing(
         orders, keyring or Keyring(()), ledger=ledger.id, repository=repository, now=now
@@ -108,12 +128,16 @@ def tell_all(
 
 
 def _tell(row: HandoffRow, ledger: Ledger, orders: Sequence[Event], counted: Standing) -> Story:
-    """Return a handoff's own events, and the signed records about its bundles."""
+    """Return a handoff's own events, the signed records about its bundles, and freezes in its way."""
     own = list(ledger.events(handoff=row.key))
-    bundles = {row.bundle, *(e.event.data.get("bundle", "") for e in own)}
+    bundles = {row.bundle, *(e.event.data["bundle"] for e in own if "bundle" in e.event.data)}
     about = [e for e in orders if e.event.handoff is None and _subject(e) in bundles]
-    events = sorted((*own, *about), key=lambda e: e.seq)
-    return Story(row, tuple(_fold(_entry(event, counted) for event in events)))
+    out = [e.seq for e in own if e.event.kind is EventKind.PUBLISHED]
+    span = range(own[0].seq, out[0]) if own and out else range(own[0].seq if own else 0, 1 << 63)
+    freezes = [e for e in orders if e.event.kind in _FREEZES and e.seq in span]
+    events = sorted((*own, *about, *freezes), key=lambda e: e.seq)
+    frozen = counted.frozen if row.state not in _PUBLISHED else None
+    return Story(row, tuple(_fold(_entry(event, counted) for event in events)), frozen)
 
 
 def _refuse(name: str) -> NoReturn:
@@ -128,7 +152,8 @@ def _entry(event: Event, counted: Standing) -> Entry:
     said = event.event
     match = _BY_KEY.fullmatch(said.actor)
     by = counted.keyring.by_id(match[1]) if match else None
-    entry = Entry(event.seq, said.at, said.kind, said.actor, said.data, by)
+    signer = counted.keyring.by_id(said.data.get("signer", ""))
+    entry = Entry(event.seq, said.at, said.kind, said.actor, said.data, by, signer=signer)
     if said.kind not in SIGNERS:
         return entry
     for one in counted.counted:
@@ -139,11 +164,11 @@ def _entry(event: Event, counted: Standing) -> Entry:
 
 
 def _fold(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Put the beginning and the end of a step into one entry, where it began."""
+    """Put the beginning and the end of a step into one entry, and a refusal that is repeated."""
     done: list[Entry] = []
     begun: dict[str, int] = {}
     for entry in entries:
-        step = entry.data.get("step", "")
+        step = f"{entry.data.get('of', '')} {entry.data.get('step', '')}"
         if entry.kind is EventKind.STEP_DONE and step in begun:
             place = begun.pop(step)
             done[place] = replace(
@@ -151,12 +176,19 @@ def _fold(entries: Iterable[Entry]) -> Iterator[Entry]:
                 data={**done[place].data, **entry.data},
             )  # fmt: skip
             continue
+        if done and entry.kind is EventKind.REFUSED and _is_same(done[-1], entry):
+            done[-1] = replace(done[-1], ended=entry.at, times=done[-1].times + 1)
+            continue
         if entry.kind is EventKind.STEP_INTENDED:
             begun[step] = len(done)
         elif entry.kind is EventKind.STEP_DONE:
             entry = replace(entry, ended=entry.at)  # noqa: PLW2901 - its beginning is not here
         done.append(entry)
     yield from done
+
+
+def _is_same(one: Entry, other: Entry) -> bool:
+    return (one.kind, one.actor, one.data) == (other.kind, other.actor, other.data)
 
 
 def _record(event: Event) -> Record | None:
@@ -168,4 +200,4 @@ def _record(event: Event) -> Record | None:
 
 def _subject(event: Event) -> str:
     record = _record(event)
-    return record.subject.get("bundle", "") if record else event.event.data.get("bundle", "-")
+    return record.subject.get("bundle", "") if record else event.event.data.get("bundle", "")

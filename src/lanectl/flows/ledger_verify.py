@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lanectl.model.anchor import Anchor
     from lanectl.model.authority import Standing
     from lanectl.model.ledger import Event, HandoffKey, HandoffRow, LedgerId
+    from lanectl.model.names import RepositoryId
     from lanectl.model.trust import Keyring
 
 _LONGEST: Final = 20
@@ -52,12 +53,14 @@ def verify_ledger(
     *,
     now: datetime,
     ledger: LedgerId | None = None,
+    repository: RepositoryId | None = None,
 ) -> LedgerReport:
     """Return the report over a whole ledger.
 
     `anchors` are (place, bytes): lines of anchors.jsonl and admission files, every one of them
     untrusted until its signature is seen. `keyring` is that of the target's tip; without one no
-    anchor counts. `ledger` is the id that it must have. Raises only what the back end raises.
+    anchor counts. `ledger` is the id that it must have, `repository` the pinned one, which signed
+    records must be made for; without one it is what the ledger's beginning names. Raises only what the back end raises.
     """
     good, warnings = _believed(anchors, keyring, now)
     walk = Walk(anchor.seq for anchor in good)
@@ -66,7 +69,7 @@ def verify_ledger(
         problem = Problem("event 1", f"this is the ledger {walk.ledger}, not {ledger}")
     if problem is not None:
         return LedgerReport(walk.ledger, walk.seq, walk.hash, (problem,), warnings=warnings)
-    counted = _standing(walk, keyring, now)
+    counted = _standing(walk, repository or walk.repository, keyring, now)
     own = [a for a in good if a.ledger == walk.ledger and not _is_revoked(a, counted)]
     if len(own) < len(good):
         text = f"{len(good) - len(own)} of another ledger, or by a key that the ledger revokes"
@@ -173,11 +176,13 @@ def _rewritten(unfit: Sequence[Anchor], fitting: Sequence[Anchor], walk: Walk) -
     )
 
 
-def _standing(walk: Walk, keyring: Keyring | None, now: datetime) -> Standing | None:
-    """Return which signed records count; the repository is the one that the ledger was made for."""
-    if keyring is None or walk.ledger is None or walk.repository is None:
+def _standing(
+    walk: Walk, repository: RepositoryId | None, keyring: Keyring | None, now: datetime
+) -> Standing | None:
+    """Return which signed records count."""
+    if keyring is None or walk.ledger is None or repository is None:
         return None
-    return standing(walk.signed, keyring, ledger=walk.ledger, repository=walk.repository, now=now)
+    return standing(walk.signed, keyring, ledger=walk.ledger, repository=repository, now=now)
 
 
 def _is_revoked(anchor: Anchor, counted: Standing | None) -> bool:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lanectl.flows.trust import OperatorFile
+    from lanectl.model.anchor import Anchor
     from lanectl.model.evidence import Trust
-    from lanectl.model.ledger import HandoffKey, HandoffRow, Head
+    from lanectl.model.ledger import HandoffKey, HandoffRow
     from lanectl.model.names import Digest
     from lanectl.model.settings import Operator
     from lanectl.model.trust import Key
@@ -63,7 +64,7 @@ class Office(Struct, frozen=True):
     signer: Signer
     recorder: Recorder
     store: EnforcerStore
-    begun: Head
+    anchored: Anchor | None
 
     def existing(self, key: HandoffKey) -> HandoffRow | None:
         """Return what the ledger knows of a handoff."""
@@ -74,10 +75,14 @@ class Office(Struct, frozen=True):
         refuse_frozen(self.registry.standing(), bundle, self.recorder.system.now())
 
     def anchor(self) -> None:
-        """Sign the ledger's head into the state folder, if the chain has grown."""
+        """Sign the ledger's head into the state folder, unless that is what was signed last.
+
+        Also what others have recorded since then: a freeze that refuses this command is signed, too.
+        """
         with contextlib.suppress(UnavailableError):
             head, ledger = self.recorder.ledger.head(), self.recorder.ledger.id
-            if head != self.begun:
+            last = self.anchored
+            if last is None or (last.ledger, last.hash) != (ledger, head.hash):
                 line = make_anchor(ledger, head, self.recorder.system.now(), self.signer)
                 self.store.add_anchor(line)
 
@@ -109,7 +114,7 @@ def opened(
         if changes:
             replay(recorder)
             _record_keys(recorder, registry)
-        office = Office(trust, registry, key, signer, recorder, enforcer.store, ledger.head())
+        office = Office(trust, registry, key, signer, recorder, enforcer.store, anchor)
         try:
             yield office
         finally:

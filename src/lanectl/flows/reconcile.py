@@ -1,7 +1,7 @@
 """Reconcile a restored ledger: what the Enforcer admitted stays consumed, the rest is named as lost.
 
-Only what an Enforcer signed comes back, so that single use holds. Old events, verdicts and
-approvals are not invented.
+Only what an Enforcer signed comes back, with its admission, so that single use holds and `apply`
+goes on from there. Old events, verdicts and approvals are not invented.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from msgspec import Struct
 from lanectl.errors import Remedy, UntrustedError, UsageError
 from lanectl.flows.anchor import BadAnchorError, make_anchor, read_admission, read_good
 from lanectl.flows.authority import give
+from lanectl.flows.recorder import applied_id
 from lanectl.flows.restored import find_restored, restorations_of
 from lanectl.formats import archive, envelope, statement
 from lanectl.formats.anchor import key_id
@@ -25,11 +26,13 @@ from lanectl.model.trust import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from lanectl.flows.authority import Registry
     from lanectl.model.admission import Admission
     from lanectl.model.anchor import Anchor, Lost
     from lanectl.model.bundle import Handoff
+    from lanectl.model.ledger import Event, LedgerId
     from lanectl.model.names import Digest
     from lanectl.model.trust import Keyring
     from lanectl.ports import ApplyingRepository, Signer
@@ -61,6 +64,7 @@ class _Found(Struct, frozen=True):
     """A handoff that an Enforcer admitted: its bundle's own words, and who signed what."""
 
     admission: Admission
+    file: bytes
     handoff: Handoff
     builder: Digest
     enforcer: Digest
@@ -96,20 +100,8 @@ def reconcile(
     _require(lead, Role.LEAD, counted.keyring)
     _require(enforcer, Role.ENFORCER, counted.keyring)
     fork = _fork([*good, *more], lost, registry)
-    recovered, skipped = [], []
-    for where, files in _bundles(sources, registry):
-        try:
-            found = _read(files, counted.keyring, registry, lost)
-        except (BadAnchorError, MalformedError) as error:
-            skipped.append((where, str(error)))
-            continue
-        key = found.handoff.key
-        row = ledger.handoff(key)
-        if row is None or not row.state.is_consumed:
-            if problem := _consume(found, key, registry):
-                skipped.append((where, problem))
-            else:
-                recovered.append((key, found.admission))
+    ledgers = {ledger.id, *(anchor.ledger for anchor in (*good, *more))}
+    recovered, skipped = _take_over(registry, sources, lead, counted.keyring, ledgers)
     give(
         registry, lead, EventKind.RESTORED, reason,
         {
@@ -120,6 +112,31 @@ def reconcile(
     sources.store.add_anchor(make_anchor(ledger.id, ledger.head(), now, enforcer))
     first = fork[0] + 1 if lost.anchor.ledger == ledger.id else 1
     return Reconciled(lost, first, tuple(recovered), tuple(skipped))
+
+
+def _take_over(
+    registry: Registry,
+    sources: Sources,
+    lead: Signer,
+    keyring: Keyring,
+    ledgers: AbstractSet[LedgerId],
+) -> tuple[list[tuple[HandoffKey, Admission]], list[tuple[str, str]]]:
+    """Record what was admitted; return what came back, and what was left out and why."""
+    recovered, skipped = [], []
+    for where, files in _bundles(sources, registry):
+        try:
+            found = _read(files, keyring, registry, ledgers)
+        except (BadAnchorError, MalformedError) as error:
+            skipped.append((where, str(error)))
+            continue
+        key = found.handoff.key
+        row = registry.ledger.handoff(key)
+        if row is None or not row.state.is_consumed:
+            if problem := _consume(found, key, registry, lead):
+                skipped.append((where, problem))
+            else:
+                recovered.append((key, found.admission))
+    return recovered, skipped
 
 
 def _anchors(lines: Sequence[bytes], keyring: Keyring, registry: Registry) -> list[Anchor]:
@@ -179,41 +196,51 @@ def _bundles(sources: Sources, registry: Registry) -> Iterator[tuple[str, Mappin
             yield f"kept bundle {digest}", dict(zip(names, (*kept, admission), strict=True))
 
 
-def _read(files: Mapping[str, bytes], keyring: Keyring, registry: Registry, lost: Lost) -> _Found:
-    """Return what was admitted. Raises BadAnchorError or MalformedError."""
+def _read(
+    files: Mapping[str, bytes], keyring: Keyring, registry: Registry, ledgers: AbstractSet[LedgerId]
+) -> _Found:
+    """Return what was admitted by one of these ledgers. Raises BadAnchorError or MalformedError."""
     artifact = files.get(ARTIFACT, b"")
     data = files.get(ARTIFACT + ADMISSION_SUFFIX, b"")
     admission, enforcer = read_admission(data, keyring, now=registry.system.now())
     limits, repository = registry.trust.operator.limits, registry.trust.operator.repository
     bundle = archive.read(artifact, limit=limits.inflated)
     handoff = statement.read(bundle.members[ATTESTATION]).handoff
-    if admission.ledger not in {lost.anchor.ledger, registry.ledger.id}:
-        raise BadAnchorError(f"it was admitted by the ledger {admission.ledger}")
+    if admission.ledger not in ledgers:
+        raise BadAnchorError(
+            f"it was admitted by the ledger {admission.ledger}, of which no signed head is known here"
+        )
     if (admission.bundle, admission.result_tree, admission.repository) != (
         bundle.digest, handoff.result_tree, handoff.repository,
     ) or handoff.repository != repository:  # fmt: skip
         raise MalformedError(Fault("admission/mismatch", got="it speaks of another bundle"))
     builder = key_id(envelope.read(files.get(ARTIFACT + SIGNATURE_SUFFIX, b"")))
-    return _Found(admission, handoff, builder, enforcer)
+    return _Found(admission, data, handoff, builder, enforcer)
 
 
-def _consume(found: _Found, key: HandoffKey, registry: Registry) -> str:
+def _consume(found: _Found, key: HandoffKey, registry: Registry, lead: Signer) -> str:
     """Record that a handoff is queued and applied; return why not, or an empty string."""
     ledger, admission, handoff = registry.ledger, found.admission, found.handoff
     told = {"bundle": str(admission.bundle), "restored": format_time(admission.at)}
+    actor, repository = f"key:sha256:{lead.public.id}", registry.trust.operator.repository
 
-    def record(kind: EventKind, **data: str) -> None:
-        name = f"{kind.value}:restored:{registry.system.nonce()}"
-        now, repository = registry.system.now(), registry.trust.operator.repository
-        ledger.record(NewEvent(name, kind, now, "lanectl reconcile", repository, key, told | data))
+    def record(kind: EventKind, name: str, **data: str) -> Event:
+        now = registry.system.now()
+        return ledger.record(NewEvent(name, kind, now, actor, repository, key, told | data))
 
-    record(EventKind.QUEUED, slug=handoff.slug, base=handoff.base, result_tree=handoff.result_tree)
+    record(
+        EventKind.QUEUED, f"queued:{registry.system.nonce()}", slug=handoff.slug,
+        base=handoff.base, result_tree=handoff.result_tree, signer=found.builder,
+    )  # fmt: skip
     claim = ledger.claim(key, "lanectl reconcile", seconds=LEASE)
     if not isinstance(claim, Claim):
         return f"{claim.holder} is working on it until {format_time(claim.until)}"
-    record(
-        EventKind.APPLIED, claim=claim.token, commit=admission.commit,
+    applied = record(
+        EventKind.APPLIED, applied_id(key), claim=claim.token, commit=admission.commit,
         branch=feature_branch(handoff.slug), signer=found.builder, enforcer=found.enforcer,
+        policy=admission.policy, admission=found.file.decode("utf-8"),
     )  # fmt: skip
     ledger.release(claim)
+    if applied.event.kind is not EventKind.APPLIED or applied.event.handoff != key:
+        return f"event {applied.seq} stands in its place, which nothing of lanectl writes there"
     return ""

@@ -120,6 +120,11 @@ class StepJournal(Struct, frozen=True):
         self.recorder.note(kind, self.handoff, data, f"{kind.value}:{self.name}:{step}")
 
 
+def applied_id(key: HandoffKey) -> str:
+    """Return the id of the one event that consumes a handoff; it holds the admission."""
+    return f"applied:{key}"
+
+
 @contextlib.contextmanager
 def claimed(recorder: Recorder, key: HandoffKey) -> Iterator[Claim]:
     """Hold the claim on a handoff. Raises UnavailableError if another process keeps it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy, UntrustedError
+from lanectl.flows.anchor import BadAnchorError, make_anchor, newest, read_good
 from lanectl.model.anchor import Lost, Restoration
 from lanectl.model.ledger import EventKind
 from lanectl.model.names import Digest
@@ -13,9 +14,11 @@ from lanectl.model.report import MalformedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lanectl.flows.authority import Registry
     from lanectl.model.anchor import Anchor
     from lanectl.model.authority import Standing
-    from lanectl.ports.ledger import Ledger
+    from lanectl.ports import Signer
+    from lanectl.ports.ledger import AnchorStore, Ledger
 
 RECONCILE = Remedy(
     "Let a lead look at it, and take over what the remote knows.",
@@ -43,7 +46,8 @@ def find_restored(
 ) -> Lost | None:
     """Return what was lost if the ledger is behind or beside its own newest anchor, else None.
 
-    Another ledger than the one that was anchored is one that was lost, too. Cheap: one event and the head are read. `anchor` is `flows.anchor.newest` of the state folder;
+    Another ledger than the one that was anchored is one that was lost, too. Cheap: one
+    event and the head are read. `anchor` is `flows.anchor.newest` of the state folder;
     `restorations` are a lead's counted records, which explain a loss.
     """
     if anchor is None:
@@ -75,3 +79,20 @@ def refuse_restored(lost: Lost | None) -> None:
             RECONCILE,
         ),
     )
+
+
+def anchor_orders(registry: Registry, store: AnchorStore, signer: Signer) -> None:
+    """Sign the head, so that an order cannot be taken out unseen before an Enforcer's next command.
+
+    Signs nothing with a key whose anchors nobody believes, and nothing over a ledger that was
+    restored: that is a lead's to explain.
+    """
+    standing, now, ledger = registry.standing(), registry.system.now(), registry.ledger
+    line = make_anchor(ledger.id, ledger.head(), now, signer)
+    try:
+        read_good(line, standing.keyring, now=now)
+    except BadAnchorError:
+        return
+    last = newest(store.anchors(), standing.keyring, now=now)
+    if find_restored(last, ledger, restorations_of(standing)) is None:
+        store.add_anchor(line)

@@ -17,7 +17,7 @@ from lanectl.flows.fetch import fetch_branch
 from lanectl.flows.office import Office, opened
 from lanectl.flows.publish import Outside, Published, Wishes, publish
 from lanectl.flows.publish_bundle import Admitted
-from lanectl.flows.recorder import claimed
+from lanectl.flows.recorder import applied_id, claimed
 from lanectl.flows.trust import read_operator
 from lanectl.flows.verify import Submission, verify
 from lanectl.formats import admission as admission_format
@@ -168,7 +168,7 @@ def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied,
         "admission": admitted.file.decode("ascii"),
     }  # fmt: skip
     job.enforcer.store.keep_admission(digest, admitted.file)
-    recorded = office.recorder.note(EventKind.APPLIED, job.key, data, _applied_id(job.key))
+    recorded = office.recorder.note(EventKind.APPLIED, job.key, data, applied_id(job.key))
     return applied, _read(recorded) if recorded else admitted
 
 
@@ -237,7 +237,8 @@ def _refused(office: Office, report: VerificationReport) -> None:
         data["signer"] = report.signer.public.id
     if ledger.handoff(key) is None:
         place = {"slug": said.slug, "base": said.base, "result_tree": said.result_tree}
-        office.recorder.note(EventKind.QUEUED, key, {**data, **place})
+        queued = {k: v for k, v in data.items() if k != "rules"}
+        office.recorder.note(EventKind.QUEUED, key, {**queued, **place})
     office.recorder.note(EventKind.REFUSED, key, data)
 
 
@@ -245,13 +246,9 @@ def _found(row: HandoffRow) -> Applied:
     return Applied(ApplyState.FOUND, row.branch, row.bundle, row.commit)
 
 
-def _applied_id(key: HandoffKey) -> str:
-    return f"applied:{key}"
-
-
 def _admitted(office: Office, key: HandoffKey) -> Admitted:
     """Return the admission that the ledger keeps of a consumed handoff."""
-    event = office.recorder.ledger.find(_applied_id(key))
+    event = office.recorder.ledger.find(applied_id(key))
     if event is None:
         raise UntrustedError(
             "the ledger says that this handoff is applied, and holds no admission of it",

@@ -46,16 +46,26 @@ class Desk(Struct, frozen=True):
 
 @contextlib.contextmanager
 def desk(start: str) -> Iterator[Desk]:
-    """Yield what orders are given with, in the clone at or above `start`."""
+    """Yield what orders are given with, in the clone at or above `start`; what was given is anchored.
+
+    It is if an Enforcer's key is at hand; elsewhere the next command of an Enforcer does it.
+    """
+    from lanectl.errors import LaneError
     from lanectl.flows.authority import Registry
+    from lanectl.flows.restored import anchor_orders
     from lanectl.flows.trust import load_trust
+    from lanectl.wiring import claude
 
     with enforcer_side(start) as side:
         repository = side.require_repository()
         trust = load_trust(side.operator_file, repository, side.store)
         with open_ledger(trust.operator) as ledger:
-            top = repository.repository.top
-            yield Desk(Registry(trust, ledger, side.system), os.fsdecode(top) if top else "")
+            top, begun = repository.repository.top, ledger.head()
+            registry = Registry(trust, ledger, side.system)
+            yield Desk(registry, os.fsdecode(top) if top else "")
+            if ledger.head() != begun:
+                with contextlib.suppress(LaneError):  # the order is given, whatever the key here is
+                    anchor_orders(registry, side.store, claude.signer())
 
 
 def signer(named: str | None, *roles: Role) -> Signer:
