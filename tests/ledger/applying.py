@@ -31,12 +31,12 @@ class Enforcer:
 
     def head(self) -> Head:
         """The end of the chain."""
-        with open_ledger(self.operator, changes=False) as ledger:
+        with open_ledger(self.operator, Missing.REFUSED) as ledger:
             return ledger.head()
 
     def id(self) -> LedgerId:
         """The id of the ledger."""
-        with open_ledger(self.operator, changes=False) as ledger:
+        with open_ledger(self.operator, Missing.REFUSED) as ledger:
             return ledger.id
 
     def lose(self) -> None:
