@@ -10,7 +10,7 @@ from lanectl.model.admission import Admission
 from lanectl.model.ledger import Head, LedgerId
 from lanectl.model.names import Digest
 from lanectl.wiring.common import operator_file, pinned_by, store_of
-from lanectl.wiring.ledger import open_ledger
+from lanectl.wiring.ledger import Missing, open_ledger
 from tests.forge.admissions import plant
 from tests.world import World
 
