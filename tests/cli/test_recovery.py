@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from lanectl.wiring.common import operator_file
+from tests.ledger import on_postgres, rig
 from tests.ledger.applying import Enforcer
 from tests.orders import key_id, register_people
 from tests.world import World, git
@@ -24,6 +27,7 @@ SAID = {
     "freeze": "frozen since", "builder": "compromised since", "enforcer": "lifted by Ann",
     "lead": "revoked key", "lift": "lifted by Ann", "break-glass": "excepted", "token": "GOOD",
     "restored": "applied again", "lost-ledger": "applied again", "lost-state": "applied again",
+    "moved": "the ledger is not the one that this Enforcer wrote",
 }  # fmt: skip
 """What each drill must have said in the end."""
 
@@ -35,6 +39,16 @@ def enforcer(world: World) -> Enforcer:
     world.pin("--api", "http://127.0.0.1:9/api/v3", "--repin")
     world.change()
     return Enforcer(world)
+
+
+@pytest.fixture
+def owner_dsn() -> Iterator[str]:
+    """An empty database, for its owner."""
+    on_postgres.template(rig.DEFAULT)  # the roles
+    server = rig.server(rig.DEFAULT)
+    name = server.database()
+    yield server.dsn(name)
+    server.drop(name)
 
 
 def run(drill: str, world: World, **variables: str | Path) -> str:
@@ -57,7 +71,7 @@ def test_every_drill_of_the_page_is_run() -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("drill", SAID)
-def test_a_drill(drill: str, enforcer: Enforcer) -> None:
+def test_a_drill(drill: str, enforcer: Enforcer, request: pytest.FixtureRequest) -> None:
     world = enforcer.world
     said, wanted = enforcer.apply("fix-login"), SAID[drill]
     if drill == "restored":
@@ -71,11 +85,19 @@ def test_a_drill(drill: str, enforcer: Enforcer) -> None:
     if drill == "lost-state":
         enforcer.publish(said.bundle)
         shutil.rmtree(enforcer.store.folder)
+    moving: dict[str, str | Path] = {}
+    if drill == "moved":
+        (world.builder / "more.txt").write_text("more\n")
+        moving = {
+            "FILE": world.pack("more"), "OWNER_DSN": request.getfixturevalue("owner_dsn"),
+            "LOGIN": on_postgres.USER, "OPERATOR_FILE": operator_file().path,
+        }  # fmt: skip
     since = datetime.now(UTC) - timedelta(days=1)
     out = run(
         drill, world, LEAD=world.key("ann"), SECOND_LEAD=world.key("leo"), HUB=world.url,
         BUILDER=key_id(world, "builder")[:8], ENFORCER=key_id(world, "enforcer")[:8],
         LOST_LEAD=key_id(world, "leo")[:8], SINCE=f"{since:%Y-%m-%dT%H:%M:%SZ}", BUNDLE=said.bundle,
+        **moving,
     )  # fmt: skip
     assert wanted in out
     assert git(world.hub, "rev-parse", "main")

@@ -6,12 +6,13 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep as pause
 
 import pytest
 
 from lanectl.formats import keyring
 from tests.orders import key_id, register_people
-from tests.world import Ran, World, git, lanectl, snapshot
+from tests.world import Ran, World, git, lanectl, snapshot, write
 
 
 @pytest.fixture
@@ -165,6 +166,66 @@ def test_what_a_lead_ordered_is_found(people: World) -> None:
     # what the thief lifted is frozen again
     status = lanectl("freeze", "--status", "--repo", people.enforcer, "--json")
     assert json.loads(status.out)["frozen"]["reason"] == "leak"
+
+
+def test_what_several_keys_brought_in_is_told_apart(people: World) -> None:
+    """Two Builders and two Enforcers, four handoffs, one of them refused and one applied again."""
+    for role, name, option in (
+        ("builder", "ben", "--builder"), ("enforcer", "eve", "--committer"),
+    ):  # fmt: skip
+        done = lanectl(
+            "init", "--repo", people.person, f"--{role}-key", f"{people.key(name)}.pub",
+            option, f"{name.title()} <{name}@example.test>",
+        )  # fmt: skip
+        assert done.code == 0, done.err
+    people.commit("more people")
+    people.fetch()
+    for slug, builder, enforcer in (
+        ("one", "builder", "enforcer"), ("two", "ben", "enforcer"), ("three", "ben", "eve"),
+    ):  # fmt: skip
+        write(people.builder / f"{slug}.txt")
+        people.monkeypatch.setenv("LANECTL_BUILDER_KEY", str(people.key(builder)))
+        people.monkeypatch.setenv("LANECTL_ENFORCER_KEY", str(people.key(enforcer)))
+        bundle = people.pack(slug)
+        assert people.apply(bundle).code == 0
+        assert people.apply(bundle).json["state"] == "found"
+    write(people.builder / "four.txt")
+    refused = people.pack("four")
+    refused.write_bytes(refused.read_bytes()[:-9] + b"tampered!")
+    assert people.apply(refused).code == 1
+    for who, slugs in {
+        "builder": ["one"], "ben": ["two", "three"], "enforcer": ["one", "two"], "eve": ["three"],
+        "ann": [],
+    }.items():  # fmt: skip
+        found = keys(people, "impact", key_id(people, who), "--json")
+        assert (found.code, [s["slug"] for s in found.json["suspects"]]) == (bool(slugs), slugs)
+
+
+@pytest.mark.parametrize("who", ["builder", "enforcer"])
+def test_what_a_key_brought_in_since(who: str, people: World) -> None:
+    """Three handoffs, a second apart: a time names those from that second on."""
+    times, lost = [], key_id(people, who)
+    for slug in ("one", "two", "three"):
+        write(people.builder / f"{slug}.txt")
+        assert people.apply(people.pack(slug)).code == 0
+        times.append(people.events()[-1]["at"])
+        while f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}" == times[-1]:
+            pause(0.05)
+
+    def since(*option: str) -> list[str]:
+        suspects = keys(people, "impact", lost, "--json", *option).json["suspects"]
+        return [s["slug"] for s in suspects]
+
+    assert since() == ["one", "two", "three"]
+    for number, at in enumerate(times):
+        assert since("--since", at) == ["one", "two", "three"][number:]
+    done = keys(people, "revoke", lost, "--reason", "x", "--compromised-since", times[1], by="ann")
+    assert done.code == 0, done.err
+    assert since() == ["two", "three"]
+    assert since("--since", times[0]) == ["one", "two", "three"]
+    shown = keys(people, "impact", lost)
+    assert f"looked at since {times[1][:10]} {times[1][11:16]}Z" in shown.out
+    assert "2 to look at" in shown.out
 
 
 # registering --------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from lanectl.model.report import TrustSource
 from lanectl.model.trust import Keyring, PublicKey, Revocation
 from tests.assets.bundles.workshop import bundle as made
 from tests.orders import (
+    APPROVED,
     BUNDLE,
     HOUR,
     LEDGER,
@@ -224,3 +225,107 @@ def test_a_key_is_found_by_the_beginning_of_its_id_if_it_is_the_only_one() -> No
         find_key(ids[0][:8], ring(), Keyring((twin,)))
     with pytest.raises(UsageError, match="0 keys"):
         find_key(ids[0][:8], Keyring(()))
+
+
+# a wrong approval withdrawn: the drill, through the port -----------------------------------------
+
+
+@dataclass
+class Lead:
+    """Approves the bundle and takes it back, in a real ledger, a minute after the other."""
+
+    registry: Registry
+    machine: Machine
+
+    def approve(self, who: Person = ANN) -> str:
+        now = self._later()
+        until = now + 12 * HOUR
+        return give(
+            self.registry, who, EventKind.APPROVAL, "read it", APPROVED, issued=now, expires=until
+        ).record.id
+
+    def withdraw(self, approval: str, who: Person = LEO) -> None:
+        now = self._later()
+        subject = {"approval": approval}
+        give(self.registry, who, EventKind.APPROVAL_WITHDRAWN, "misread", subject, issued=now)
+
+    def revoke(self, who: str, by: Person, since: datetime) -> None:
+        self._later()
+        key_id = key(who).public.id
+        revoke(self.registry, by, key_id, reason="lost", since=since, work_tree=None)
+
+    def in_force(self) -> list[str]:
+        found = self.registry.standing().approvals_of(BUNDLE, key("bob"))
+        return [one.record.id for one in found]
+
+    def _later(self) -> datetime:
+        self.machine.moment += MINUTE
+        return self.machine.moment
+
+
+@pytest.fixture
+def lead(registry: Registry, machine: Machine) -> Lead:
+    return Lead(registry, machine)
+
+
+def test_an_approval_is_in_force_until_another_lead_withdraws_it(lead: Lead) -> None:
+    wrong, right = lead.approve(), lead.approve()
+    assert lead.in_force() == [wrong, right]
+    lead.withdraw(wrong)
+    assert lead.in_force() == [right]
+    lead.withdraw(wrong, ANN)  # again, by whoever gave it: nothing more happens
+    assert lead.in_force() == [right]
+    anew = lead.approve()
+    assert lead.in_force() == [right, anew]
+    lead.machine.moment += 12 * HOUR
+    assert lead.in_force() == []
+
+
+def test_a_withdrawal_is_final(lead: Lead) -> None:
+    wrong = lead.approve()
+    lead.withdraw(wrong)
+    withdrawn = lead.registry.standing().counted[-1]
+    with pytest.raises(UsageError):
+        lead.withdraw(withdrawn.record.id)
+    row = lead.registry.ledger.find(wrong)
+    assert row is not None
+    lead.registry.ledger.record(row.event)  # the same row again, and a copy of it
+    lead.registry.ledger.record(replace(row.event, id=f"approval:{'9' * 32}"))
+    assert lead.in_force() == []
+
+
+def test_a_withdrawal_before_its_approval(lead: Lead) -> None:
+    lead.withdraw(f"approval:f{lead.machine.count + 2:031x}")
+    assert lead.approve() in {c.record.id for c in lead.registry.standing().counted}
+    assert lead.in_force() == []
+
+
+def test_nobody_else_withdraws(lead: Lead) -> None:
+    given = lead.approve()
+    for who in (SUE, Person("eve"), Person("bob"), Person("max")):
+        with pytest.raises(UntrustedError):
+            lead.withdraw(given, who)
+    good = signed("sue", order(EventKind.APPROVAL_WITHDRAWN, subject={"approval": given}))
+    lead.registry.ledger.record(replace(good, at=lead.machine.moment))
+    plain = replace(good, id="x", data={"approval": given}, at=lead.machine.moment)
+    lead.registry.ledger.record(plain)
+    assert lead.in_force() == [given]
+
+
+def test_a_withdrawal_outlives_its_key(lead: Lead) -> None:
+    given, other = lead.approve(), lead.approve()
+    lead.withdraw(given)
+    lead.revoke("leo", ANN, NOON - HOUR)
+    assert lead.in_force() == [other]
+    with pytest.raises(UntrustedError):
+        lead.withdraw(other)
+    assert lead.in_force() == [other]
+
+
+def test_a_lost_key_takes_its_approvals_with_it(lead: Lead) -> None:
+    before = lead.approve()
+    since = lead.machine.moment + MINUTE
+    after, others = lead.approve(), lead.approve(LEO)
+    assert lead.in_force() == [before, after, others]
+    lead.revoke("ann", LEO, since)
+    assert lead.in_force() == [before, others]

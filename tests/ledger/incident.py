@@ -94,11 +94,17 @@ class Incident:
         with self.ledger() as ledger:
             ledger.record(records.to_event(record, signer.public, signer.sign, actor="lead"))
 
-    def verify(self, keyring: Keyring | None = None, *, trusted: bool = True) -> LedgerReport:
+    def verify(
+        self,
+        keyring: Keyring | None = None,
+        *,
+        trusted: bool = True,
+        repository: RepositoryId | None = None,
+    ) -> LedgerReport:
         ring = (keyring or self.signers.keyring) if trusted else None
         anchors = [(f"line {n}", line) for n, line in enumerate(self.anchors, 1)]
         with self.ledger() as ledger:
-            return verify_ledger(ledger, anchors, ring, now=self.at)
+            return verify_ledger(ledger, anchors, ring, now=self.at, repository=repository)
 
     def copy(self) -> Path:
         """A backup of the file."""

@@ -1,4 +1,4 @@
-"""A program for tests: lanectl whose ledger's server is killed right before its n-th record.
+"""A program for tests: lanectl whose ledger's server is killed right before its n-th record (keys do not count).
 
 Usage: outage.py N PID ARGUMENTS.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from lanectl.adapters.ledger.postgres import PostgresLedger
 from lanectl.cli.app import run
+from lanectl.model.ledger import EventKind
 
 number, pid, *arguments = sys.argv[1:]
 records = 0
@@ -22,8 +23,8 @@ original = PostgresLedger.record
 
 def record(self: PostgresLedger, event: Any) -> Any:
     global records  # noqa: PLW0603 - a program of thirty lines
-    records += 1
-    if records == int(number):
+    records += event.kind is not EventKind.KEY
+    if records == int(number) and event.kind is not EventKind.KEY:
         os.kill(int(pid), signal.SIGQUIT)  # immediate shutdown: every connection breaks
         while _runs(int(pid)):
             time.sleep(0.01)

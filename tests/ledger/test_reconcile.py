@@ -11,8 +11,9 @@ from lanectl.model.ledger import LedgerId
 from lanectl.model.names import Digest, ObjectId
 from tests.forge.admissions import plant, signed_admission
 from tests.ledger.applying import Enforcer
+from tests.ledger.office import elsewhere, second, shared
 from tests.orders import register_people
-from tests.world import Ran, World, git, lanectl, write
+from tests.world import Ran, World, git, lanectl, lanectl_process, write
 
 
 @pytest.fixture
@@ -154,3 +155,35 @@ def test_a_bundle_of_another_repository(enforcer: Enforcer) -> None:
     recovered, skipped = reconciled(enforcer)
     assert len(recovered) == 1
     assert "it speaks of another bundle" in skipped[ref]
+
+
+@pytest.mark.e2e
+def test_two_enforcers_move_to_one_ledger(enforcer: Enforcer, tmp_path: Path) -> None:
+    """Each had a ledger of its own, and brings along what it admitted: both know both then."""
+    world, clones, bundles = enforcer.world, [enforcer.world.enforcer], {}
+    clones.append(second(world))
+    places: list[dict[str, str]] = [{}, elsewhere(world)]
+    for number, slug in enumerate(("one", "two")):
+        bundles[slug] = packed(world, slug)
+        command = ("apply", bundles[slug], "--repo", clones[number], "--json")
+        done = lanectl_process(*command, **places[number])
+        assert (done.code, done.json["state"]) == (0, "created"), done.err
+    with shared(world, tmp_path):
+        for number, clone in enumerate(clones):
+            refused = lanectl_process(
+                "apply", bundles["one"], "--repo", clone, "--json", **places[number]
+            )
+            assert refused.code == 3, refused.err
+            done = lanectl_process(
+                "ledger", "reconcile", "--repo", clone, "--key", world.key("ann"), "--reason", "moved",
+                "--json", **places[number],
+            )  # fmt: skip
+            assert (done.code, len(done.json["recovered"])) == (0, 1), done.err
+        for number, clone in enumerate(clones):
+            for bundle in bundles.values():
+                found = lanectl_process(
+                    "apply", bundle, "--repo", clone, "--json", **places[number]
+                )
+                assert (found.code, found.json["state"]) == (0, "found"), found.err
+            good = lanectl_process("ledger", "verify", "--repo", clone, **places[number])
+            assert good.code == 0, good.err

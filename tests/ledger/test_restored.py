@@ -14,6 +14,7 @@ from lanectl.model.anchor import Lost
 from lanectl.model.authority import SIGNERS
 from lanectl.model.ledger import EventKind, Head
 from lanectl.model.ledger_report import LedgerOutcome
+from lanectl.model.names import RepositoryId
 from lanectl.model.trust import Role
 from tests.ledger.incident import LEDGER, REPOSITORY, Incident, rehash
 from tests.ledger.signers import Signers, make
@@ -105,6 +106,14 @@ def test_a_lead_explains_the_loss(incident: Incident) -> None:
     assert find(incident) is None
     report = incident.verify()
     assert (report.outcome, report.fitting, report.explained) == (LedgerOutcome.GOOD, 1, 2)
+
+
+def test_it_is_explained_for_the_pinned_repository(incident: Incident) -> None:
+    """Whatever the beginning of the ledger names: it may have been made before anything was pinned."""
+    explain(incident, *restored(incident))
+    other = RepositoryId("example.test/a/other")
+    assert incident.verify(repository=REPOSITORY).outcome is LedgerOutcome.GOOD
+    assert incident.verify(repository=other).outcome is LedgerOutcome.BROKEN
 
 
 @pytest.mark.parametrize("role", [r for r in Role if r is not Role.LEAD])
