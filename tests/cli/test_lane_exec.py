@@ -181,6 +181,21 @@ def test_keys_and_log_ins_cannot_be_read(tree: Path) -> None:
 
 
 @sandboxed
+def test_a_ledger_that_the_operator_put_elsewhere_cannot_be_read(tree: Path) -> None:
+    ledger = tree / "elsewhere/ledger.sqlite"
+    for end in ("", "-wal"):
+        write(Path(f"{ledger}{end}"), SECRET.encode(), 0o600)
+    operator = (
+        f'version = 1\n[target]\nrepository = "https://host.test/a/b"\nbranch = "main"\n'
+        f'ref = "refs/remotes/origin/main"\npinned = "{"a" * 40}"\n[ledger]\npath = "{ledger}"\n'
+    )
+    write(tree / "home/.config/lanectl/enforcer.toml", operator.encode(), 0o600)
+    script = f"cat {ledger} {ledger}-wal 2>/dev/null; echo done"
+    done = run_in(tree, "sh", "-c", script, options=["--require-sandbox"])
+    assert (done.code, done.out) == (0, "done\n"), done.err
+
+
+@sandboxed
 def test_no_network_and_no_other_process(tree: Path) -> None:
     import socket
 

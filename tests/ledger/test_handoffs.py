@@ -238,3 +238,21 @@ def test_handoffs_are_listed_last_change_first(ledger: Ledger) -> None:
     assert [row.slug for row in ledger.handoffs()] == ["b", "a", "c", "b"]
     assert [row.key for row in ledger.handoffs(Slug("b"))] == [again.handoff, key("b")]
     assert list(ledger.handoffs(Slug("d"))) == []
+
+
+def test_every_conflict_says_what_to_do(ledger: Ledger) -> None:
+    ledger.record(queued("a"))
+    lost = ledger.claim(key("a"), "one", seconds=60)
+    assert isinstance(lost, Claim)
+    ledger.release(lost)
+    withdrawn = event(K.WITHDRAWN, 2, key("nobody's"))
+    applied = event(K.APPLIED, 2, key("a"), claim=lost.token, **facts(K.APPLIED, "a"))
+    for ask in (
+        lambda: ledger.renew(lost, seconds=60),
+        lambda: ledger.record(withdrawn),
+        lambda: ledger.record(applied),
+        lambda: ledger.claim(key("nobody's"), "one", seconds=60),
+    ):
+        with pytest.raises(ConflictError) as refused:
+            ask()
+        assert refused.value.remedies, refused.value

@@ -18,7 +18,7 @@ from lanectl.model.trust import Role
 from lanectl.ports.running import Enclosure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _KEY_VARIABLES: Final = {
     Role.BUILDER: "LANECTL_BUILDER_KEY",
@@ -88,7 +88,9 @@ def forbidden_to(
         yield Act.LOGIN_FILE, os.path.join(home, name)
 
 
-def enclosure_of(top: str, variables: Mapping[str, str], named: str | None) -> Enclosure:
+def enclosure_of(
+    top: str, variables: Mapping[str, str], named: str | None, ledger: Sequence[str] = ()
+) -> Enclosure:
     """Return what a sandbox of the codex lane shows: the work tree without its `.git` to write.
 
     The profile stays read-only as well: what an agent wrote there, a trusted process would load.
@@ -98,11 +100,11 @@ def enclosure_of(top: str, variables: Mapping[str, str], named: str | None) -> E
     parts = [os.path.join(top, ".git"), *map(os.path.realpath, profile_of(Lane.CODEX, top, named))]
     parts += [os.path.realpath(named)] if named else []
     inside = [p for p in dict.fromkeys(parts) if p.startswith(f"{top}/") and os.path.exists(p)]
-    return Enclosure(top, tuple(inside), _hidden_from_codex(top, variables, named))
+    return Enclosure(top, tuple(inside), _hidden_from_codex(top, variables, named, ledger))
 
 
 def _hidden_from_codex(
-    top: str, variables: Mapping[str, str], named: str | None
+    top: str, variables: Mapping[str, str], named: str | None, ledger: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the real paths to hide; only what exists, and nothing inside of a hidden folder."""
     home = variables.get("HOME", "/")
@@ -110,6 +112,7 @@ def _hidden_from_codex(
         os.path.dirname(SYSTEM_OPERATOR_FILE),
         str(keys_folder(variables).parent),
         str(state_folder(variables)),
+        *ledger,
         *(os.path.join(home, name) for name in _LOGIN_FOLDERS),
         *(path for _, path in forbidden_to(Lane.CODEX, variables, top, named)),
     ]

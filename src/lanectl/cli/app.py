@@ -14,7 +14,7 @@ import typer
 from lanectl import __version__
 from lanectl.cli import render
 from lanectl.cli.lanes import COMMANDS, LaneCommand
-from lanectl.errors import ExitCode, LaneError, UnreadableError
+from lanectl.errors import ExitCode, LaneError, Remedy, UnreadableError
 from lanectl.model.display import display
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _unexpected(error: Exception, *, as_json: bool) -> int:
-    """Return the exit code of what is no LaneError: wrong usage (Typer's own), or a bug of ours."""
+    """Return the exit code of what is no LaneError: wrong usage, a damaged ledger, or a bug of ours."""
     if isinstance(error, BrokenPipeError):  # the reader of our output went away
         render.silence_stdout()
         return ExitCode.OK
@@ -122,6 +122,16 @@ def _unexpected(error: Exception, *, as_json: bool) -> int:
         where = f"{display(os.fsdecode(error.filename))}: " if error.filename else ""
         problem = UnreadableError(f"{where}{error.strerror or 'input or output failed'}")
         render.error(problem, as_json=False)
+        return problem.exit_code
+    from lanectl.model.report import MalformedError
+
+    if isinstance(error, MalformedError) and error.fault.rule == "ledger/malformed":
+        problem = UnreadableError(
+            "the ledger holds an event that is none",
+            why=display(f"{error.fault.where} {error.fault.got}".strip()),
+            remedies=(Remedy("Find out where.", ("lanectl", "ledger", "verify")),),
+        )
+        render.error(problem, as_json=as_json)
         return problem.exit_code
     show = getattr(error, "show", None)
     if callable(show) and hasattr(error, "exit_code"):

@@ -46,7 +46,7 @@ def read_good(data: bytes, keyring: Keyring, *, now: datetime) -> Anchor:
         found = _head(signed)
     except MalformedError as error:
         raise BadAnchorError(str(error)) from error
-    _believe(signed, found.at, keyring, now)
+    believe(signed, found.at, keyring, now)
     return found
 
 
@@ -57,11 +57,11 @@ def read_admission(data: bytes, keyring: Keyring, *, now: datetime) -> tuple[Adm
         found = admission.read(signed.payload)
     except MalformedError as error:
         raise BadAnchorError(str(error)) from error
-    _believe(signed, found.at, keyring, now)
+    believe(signed, found.at, keyring, now)
     return found, anchor.key_id(signed)
 
 
-def _believe(signed: Envelope, at: datetime, keyring: Keyring, now: datetime) -> None:
+def believe(signed: Envelope, at: datetime, keyring: Keyring, now: datetime) -> None:
     """Raise BadAnchorError unless an Enforcer's key, good at that time, signed this."""
     name, key = anchor.key_id(signed), keyring.by_hint(signed.hint)
     if key is None or key.role is not Role.ENFORCER:

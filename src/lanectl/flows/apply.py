@@ -77,13 +77,17 @@ def apply(
     handoff, digest = verified.statement.handoff, verified.bundle.digest
     branch = feature_branch(handoff.slug)
     found, place = _look(verified, repository, branch, remote_head)
+    if found is not None and dry_run:
+        return Applied(ApplyState.FOUND, branch, digest, found)
     if found is not None:
         if place.head is not None and place.head != place.local:
             repository.publish(branch, place.head, place.local, handoff.base)
         store.keep(digest, submission.artifact, submission.signature or b"")
         return Applied(ApplyState.FOUND, branch, digest, found)
     commit = repository.commit(_commit(verified, place, enforcer, sign=sign and not dry_run))
-    refuse_conflict(verified, commit, trust=trust, repository=repository, store=store)
+    refuse_conflict(
+        verified, commit, trust=trust, repository=repository, store=None if dry_run else store
+    )
     if dry_run:
         return Applied(ApplyState.PLANNED, branch, digest, None)
     store.keep(digest, submission.artifact, submission.signature or b"")
@@ -99,9 +103,12 @@ def refuse_conflict(
     *,
     trust: Trust,
     repository: ApplyingRepository,
-    store: EnforcerStore,
+    store: EnforcerStore | None,
 ) -> None:
-    """Raise MergeConflictError, and leave a packet for the Builder, if the target has moved too far."""
+    """Raise MergeConflictError if the target has moved too far, and leave a packet for the Builder.
+
+    Without a store there is no packet.
+    """
     tip, handoff = trust.source.tip, verified.statement.handoff
     if tip == handoff.base:
         return
@@ -111,13 +118,15 @@ def refuse_conflict(
     sides = [s for c in merged.conflicts for s in (c.base, c.ours, c.theirs) if s]
     blobs = repository.objects.blobs((blob for _, blob in sides), limit=conflict.SIDE_LIMIT)
     packet = conflict.write(verified, trust.source, merged.conflicts, blobs)
-    path = store.put_packet(verified.bundle.digest, packet)
+    path = store.put_packet(verified.bundle.digest, packet) if store else None
     paths = ", ".join(display_path(c.path) for c in merged.conflicts[:3])
     raise MergeConflictError(
         f"the change no longer merges into {display(trust.operator.branch)}: {paths}",
         why=f"files in conflict: {len(merged.conflicts)}; nothing was pushed",
         remedies=(
-            Remedy(f"Give the Builder {display(path)}: both sides of every file, and what to do."),
+            Remedy(f"Give the Builder {display(path)}: both sides of every file, and what to do.")
+            if path
+            else Remedy("Without --dry-run a packet for the Builder is written, with both sides."),
             *(
                 Remedy("In the Builder's clone:", c)
                 for c in conflict.commands(handoff, trust.operator.branch, tip)
@@ -184,6 +193,12 @@ def _marked(commit: CommitFacts) -> Digest | None:
     """Return the bundle that a commit's marker names. It finds; the tree decides."""
     marker = parse_message(commit.message)
     return marker.trailers.bundle if marker and marker.kind == APPLIED else None
+
+
+def first_commit(verified: VerifiedBundle, enforcer: Key) -> NewCommit:
+    """Return the commit that this Enforcer makes of a bundle that supersedes none, unsigned."""
+    base = verified.statement.handoff.base
+    return _commit(verified, _Place(None, None, (base,)), enforcer, sign=False)
 
 
 def _commit(verified: VerifiedBundle, place: _Place, enforcer: Key, *, sign: bool) -> NewCommit:

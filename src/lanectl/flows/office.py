@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lanectl.errors import UnavailableError
+from lanectl.errors import LaneError, UnavailableError
 from lanectl.flows.anchor import make_anchor, newest
 from lanectl.flows.authority import Registry
 from lanectl.flows.fetch import fetch_trust
 from lanectl.flows.recorder import Recorder, refuse_clock, replay
 from lanectl.flows.restored import find_restored, refuse_restored, restorations_of
+from lanectl.flows.steps import StepJournal, journal
 from lanectl.flows.trust import acting_key
 from lanectl.formats.statement import format_time
 from lanectl.model.authority import refuse_frozen
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from lanectl.flows.trust import OperatorFile
     from lanectl.model.anchor import Anchor
     from lanectl.model.evidence import Trust
-    from lanectl.model.ledger import HandoffKey, HandoffRow
+    from lanectl.model.ledger import Claim, HandoffKey, HandoffRow
     from lanectl.model.names import Digest
     from lanectl.model.settings import Operator
     from lanectl.model.trust import Key
@@ -74,6 +75,11 @@ class Office(Struct, frozen=True):
         """Raise HeldError under a freeze that no override lifts for this bundle; asks the ledger anew."""
         refuse_frozen(self.registry.standing(), bundle, self.recorder.system.now())
 
+    def journal(self, name: Digest, handoff: HandoffKey, claim: Claim | None) -> StepJournal:
+        """Return the journal of a bundle's steps."""
+        keyring = self.trust.keyring
+        return journal(self.recorder, keyring, self.signer, name=name, handoff=handoff, claim=claim)
+
     def anchor(self) -> None:
         """Sign the ledger's head into the state folder, unless that is what was signed last.
 
@@ -117,9 +123,13 @@ def opened(
         office = Office(trust, registry, key, signer, recorder, enforcer.store, anchor)
         try:
             yield office
-        finally:
-            if changes:
-                office.anchor()
+        except BaseException:
+            if changes:  # what stopped the command is told, not that there is no anchor either
+                with contextlib.suppress(LaneError):
+                    office.anchor()
+            raise
+        if changes:
+            office.anchor()
 
 
 def _record_keys(recorder: Recorder, registry: Registry) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lanectl.model.ledger import Event, HandoffKey
-    from lanectl.model.names import Digest, RepositoryId
+    from lanectl.model.names import RepositoryId
     from lanectl.ports import System
     from lanectl.ports.ledger import Ledger, Spool
 
@@ -79,45 +79,6 @@ class Recorder(Struct, frozen=True):
 
     def _fresh(self, kind: EventKind) -> str:
         return f"{kind.value}:{self.system.nonce()}"
-
-    def journal(self, name: Digest, handoff: HandoffKey | None, claim: Claim | None) -> StepJournal:
-        """Return the journal of a bundle's steps."""
-        done: dict[str, Mapping[str, str]] = {}
-        for event in self.ledger.events(kinds={EventKind.STEP_DONE}, handoff=handoff):
-            facts = dict(event.event.data)
-            if facts.pop("of", "") == name:
-                done[facts.pop("step", "")] = facts
-        return StepJournal(self, name, handoff, claim, done)
-
-
-class StepJournal(Struct, frozen=True):
-    """Implements `ports.publishing.Journal` in the ledger."""
-
-    recorder: Recorder
-    name: Digest
-    handoff: HandoffKey | None
-    claim: Claim | None
-    steps: dict[str, Mapping[str, str]]
-
-    def done(self, step: str) -> Mapping[str, str] | None:
-        """Return the facts that a step was completed with, or None."""
-        return self.steps.get(step)
-
-    def intend(self, step: str, facts: Mapping[str, str]) -> None:
-        """Record what is about to be done. Raises ConflictError if the claim is lost."""
-        if self.claim is not None:
-            with contextlib.suppress(UnavailableError):
-                self.recorder.ledger.renew(self.claim, seconds=LEASE)
-        self._note(EventKind.STEP_INTENDED, step, facts)
-
-    def complete(self, step: str, facts: Mapping[str, str]) -> None:
-        """Record what was done."""
-        self._note(EventKind.STEP_DONE, step, facts)
-        self.steps[step] = facts
-
-    def _note(self, kind: EventKind, step: str, facts: Mapping[str, str]) -> None:
-        data = {**facts, "of": self.name, "step": step}
-        self.recorder.note(kind, self.handoff, data, f"{kind.value}:{self.name}:{step}")
 
 
 def applied_id(key: HandoffKey) -> str:
@@ -181,23 +142,38 @@ def replay(recorder: Recorder) -> None:
 
 
 def _replayed(recorder: Recorder, event: NewEvent) -> bool:
-    """Record one spooled event with the present time; its own stands in the data."""
-    ledger, key = recorder.ledger, event.handoff
+    """Record one spooled event with the present time; its own stands in the data.
+
+    One that the ledger does not take any more, since another result stands, is told as a conflict.
+    """
+    ledger, name = recorder.ledger, event.id
     now = recorder.system.now()
-    data = {**event.data, "happened": f"{event.at:%Y-%m-%dT%H:%M:%SZ}"}
-    if event.kind not in CLAIMED_ONLY or key is None:
-        ledger.record(replace(event, at=now, data=data))
-        return True
-    if ledger.find(event.id) is not None:
+    event = replace(
+        event, at=now, data={**event.data, "happened": f"{event.at:%Y-%m-%dT%H:%M:%SZ}"}
+    )
+    try:
+        if event.kind in CLAIMED_ONLY and event.handoff is not None:
+            return _replayed_with_claim(recorder, event, event.handoff)
+        ledger.record(event)
+    except ConflictError:
+        late = f"late:{event.data.get('claim', '')}:{name}"[:300]
+        ledger.record(replace(event, id=late, kind=EventKind.CONFLICTED))
+    return True
+
+
+def _replayed_with_claim(recorder: Recorder, event: NewEvent, key: HandoffKey) -> bool:
+    """Record what needs the claim; raise ConflictError where another Enforcer's word stands."""
+    ledger = recorder.ledger
+    there = ledger.find(event.id)
+    if there is not None:
+        if there.event.data.get("commit") != event.data.get("commit"):
+            raise ConflictError("another Enforcer's commit stands")
         return True
     found = ledger.claim(key, recorder.system.holder(), seconds=LEASE)
     if isinstance(found, Busy):
         return False
     try:
-        ledger.record(replace(event, at=now, data={**data, "claim": found.token}))
-    except ConflictError:  # another Enforcer has consumed it meanwhile: that result stands
-        late = replace(event, id=f"late:{event.id}", kind=EventKind.CONFLICTED, at=now, data=data)
-        ledger.record(late)
+        ledger.record(replace(event, data={**event.data, "claim": found.token}))
     finally:
         ledger.release(found)
     return True

@@ -84,7 +84,7 @@ def rollback(name: str, enforcer: Enforcer, *, wishes: Wishes | None, dry_run: b
             if remote is not None and wishes is not None and result.commit is not None:
                 digest = Digest.of(f"rollback {result.commit}".encode())
                 forge = stack.enter_context(enforcer.forge(operator))
-                journal = office.recorder.journal(digest, key, claim)
+                journal = office.journal(digest, key, claim)
                 published = publish_rollback(
                     merged.marker, result, result.commit,
                     outside=Outside(remote, forge, journal, lambda: None),

@@ -5,32 +5,32 @@ The ledger says whether the handoff is still to be applied, and who may; every s
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lanectl.errors import ConflictError, Remedy, UntrustedError
+from lanectl.errors import ConflictError, Remedy, UnavailableError
 from lanectl.flows.admit import admit, refuse_unfit
 from lanectl.flows.apply import Applied, ApplyState, MergeConflictError, apply
 from lanectl.flows.fetch import fetch_branch
+from lanectl.flows.first_result import bring, first_result, read_admitted
 from lanectl.flows.office import Office, opened
 from lanectl.flows.publish import Outside, Published, Wishes, publish
 from lanectl.flows.publish_bundle import Admitted
 from lanectl.flows.recorder import applied_id, claimed
 from lanectl.flows.trust import read_operator
 from lanectl.flows.verify import Submission, verify
-from lanectl.formats import admission as admission_format
-from lanectl.formats import envelope
 from lanectl.model.admission import Admission
 from lanectl.model.handoff import feature_branch
-from lanectl.model.ledger import EventKind, HandoffKey, HandoffState
+from lanectl.model.ledger import LEASE, Claim, EventKind, HandoffKey, HandoffState
 from lanectl.model.names import Digest
-from lanectl.model.report import MalformedError, Outcome, VerificationReport
+from lanectl.model.report import Outcome, VerificationReport
 
 if TYPE_CHECKING:
     from lanectl.flows.office import Enforcer
-    from lanectl.model.ledger import Claim, Event, HandoffRow, Head
+    from lanectl.model.ledger import HandoffRow, Head
     from lanectl.model.report import VerifiedBundle
     from lanectl.ports.publishing import Remote
 
@@ -95,25 +95,24 @@ def _act(job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
     office = job.office
     row = office.recorder.ledger.handoff(job.key)
     if row is not None and row.state.is_consumed and wishes is None:
-        return Submitted(job.report, _found(row))
+        return Submitted(job.report, _first(job, row)[0])
     if row is None or not row.state.is_consumed:
         _queue(job, row)
     with claimed(office.recorder, job.key) as claim:
         try:
             return _under(claim, job, wishes, sign=sign)
         except ConflictError as error:
-            reason = "merge" if isinstance(error, MergeConflictError) else "taken"
-            why = {"bundle": job.verified.bundle.digest, "reason": reason}
-            office.recorder.note(EventKind.CONFLICTED, job.key, why)
+            _conflicted(job, claim, error)
             raise
 
 
 def _under(claim: Claim, job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
     """Apply what is still to be applied, publish what is wished."""
     office = job.office
+    office.refuse_frozen(job.verified.bundle.digest)  # the claim may have been waited for
     row = office.recorder.ledger.handoff(job.key)
     if row is not None and row.state.is_consumed:
-        applied, admitted = _found(row), _admitted(office, job.key)
+        applied, admitted = _first(job, row)
     else:
         applied, admitted = _apply(job, claim, office.recorder.ledger.head(), sign=sign)
     if job.remote is None or wishes is None:
@@ -125,8 +124,27 @@ def _plan(job: _Job, *, sign: bool) -> Applied:
     """Return what would be done."""
     row = job.office.existing(job.key)
     if row is not None and row.state.is_consumed:
-        return _found(row)
+        return _first(job, row)[0]
     return _put(job, sign=sign, dry_run=True)
+
+
+def _first(job: _Job, row: HandoffRow) -> tuple[Applied, Admitted]:
+    """Return what the handoff became, whoever applied it. Raises UntrustedError."""
+    return first_result(job.office, job.verified.statement.handoff, row, job.enforcer.repository)
+
+
+def _conflicted(job: _Job, claim: Claim, error: ConflictError) -> None:
+    """Record it, unless the claim is lost: another Enforcer has the word then."""
+    recorder = job.office.recorder
+    try:
+        recorder.ledger.renew(claim, seconds=LEASE)
+    except ConflictError:
+        return
+    except UnavailableError:
+        pass  # it is spooled
+    reason = "merge" if isinstance(error, MergeConflictError) else "taken"
+    data = {"bundle": job.verified.bundle.digest, "reason": reason}
+    recorder.note(EventKind.CONFLICTED, job.key, data)
 
 
 def _queue(job: _Job, row: HandoffRow | None) -> None:
@@ -138,7 +156,12 @@ def _queue(job: _Job, row: HandoffRow | None) -> None:
         "bundle": digest, "slug": said.slug, "base": said.base, "result_tree": said.result_tree,
         "signer": job.verified.signer.public.id,
     }  # fmt: skip
-    job.office.recorder.record(EventKind.QUEUED, job.key, data)
+    try:
+        job.office.recorder.record(EventKind.QUEUED, job.key, data)
+    except ConflictError:
+        now = job.office.existing(job.key)
+        if now is None or not now.state.is_consumed:  # else another Enforcer was faster
+            raise
 
 
 def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied, Admitted]:
@@ -169,7 +192,22 @@ def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied,
     }  # fmt: skip
     job.enforcer.store.keep_admission(digest, admitted.file)
     recorded = office.recorder.note(EventKind.APPLIED, job.key, data, applied_id(job.key))
-    return applied, _read(recorded) if recorded else admitted
+    if recorded is not None:
+        admitted = read_admitted(office, recorded, said)
+        if admitted.admission.commit != applied.commit:
+            raise _too_late(applied)
+    return applied, admitted
+
+
+def _too_late(applied: Applied) -> ConflictError:
+    return ConflictError(
+        "another Enforcer took this handoff over and applied it first",
+        why=f"its commit counts; {applied.commit} on {applied.branch} here does not",
+        remedies=(
+            Remedy("Remove what does not count.", ("git", "branch", "-D", applied.branch)),
+            Remedy("Then run the command again: it finds the other one's."),
+        ),
+    )
 
 
 def _put(job: _Job, *, sign: bool, dry_run: bool) -> Applied:
@@ -207,8 +245,12 @@ def _publish(
             verified = first.accept()
     if job.remote is None:
         raise ValueError("nothing is published without a remote")
+    bring(
+        applied, admitted, verified,
+        office=office, remote=job.remote, repository=enforcer.repository,
+    )  # fmt: skip
     with enforcer.forge(office.trust.operator) as forge:
-        journal = office.recorder.journal(applied.bundle, job.key, claim)
+        journal = office.journal(applied.bundle, job.key, claim)
         outside = Outside(job.remote, forge, journal, lambda: office.refuse_frozen(applied.bundle))
         published = publish(
             applied, verified, submission, admitted, job.report.files, outside=outside,
@@ -229,40 +271,18 @@ def _refused(office: Office, report: VerificationReport) -> None:
     if said is None or said.repository != office.trust.operator.repository:
         office.recorder.note(EventKind.REFUSED, None, data)
         return
-    key, ledger = (
-        HandoffKey.of(said.repository, said.base, said.result_tree),
-        office.recorder.ledger,
-    )
+    key, ledger = said.key, office.recorder.ledger
     if report.signer is not None:
         data["signer"] = report.signer.public.id
     if ledger.handoff(key) is None:
         place = {"slug": said.slug, "base": said.base, "result_tree": said.result_tree}
         queued = {k: v for k, v in data.items() if k != "rules"}
-        office.recorder.note(EventKind.QUEUED, key, {**queued, **place})
+        with contextlib.suppress(ConflictError):  # another Enforcer has applied it by now
+            office.recorder.record(EventKind.QUEUED, key, {**queued, **place})
+    claim = ledger.claim(key, office.recorder.system.holder(), seconds=LEASE)
+    if not isinstance(claim, Claim):  # who holds it has a better bundle: it is not moved
+        office.recorder.note(EventKind.REFUSED, None, {**data, "about": key})
+        return
     office.recorder.note(EventKind.REFUSED, key, data)
-
-
-def _found(row: HandoffRow) -> Applied:
-    return Applied(ApplyState.FOUND, row.branch, row.bundle, row.commit)
-
-
-def _admitted(office: Office, key: HandoffKey) -> Admitted:
-    """Return the admission that the ledger keeps of a consumed handoff."""
-    event = office.recorder.ledger.find(applied_id(key))
-    if event is None:
-        raise UntrustedError(
-            "the ledger says that this handoff is applied, and holds no admission of it",
-            remedies=(Remedy("Look for what is wrong with it.", ("lanectl", "ledger", "verify")),),
-        )
-    return _read(event)
-
-
-def _read(event: Event) -> Admitted:
-    file = event.event.data.get("admission", "").encode("utf-8")
-    try:
-        return Admitted(admission_format.read(envelope.read(file).payload), file)
-    except MalformedError as error:
-        raise UntrustedError(
-            f"event {event.seq} of the ledger holds an admission that is none",
-            remedies=(Remedy("Look for what is wrong with it.", ("lanectl", "ledger", "verify")),),
-        ) from error
+    with contextlib.suppress(UnavailableError):
+        ledger.release(claim)

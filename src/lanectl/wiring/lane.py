@@ -49,7 +49,8 @@ def enclosure(start: str, profile: Profile | None) -> Enclosure:
     """Return what a command of the codex lane may see, in the repository at or above `start`."""
     from lanectl.adapters.places import enclosure_of
 
-    return enclosure_of(top_of(start), system.environment(), profile.path if profile else None)
+    named = profile.path if profile else None
+    return enclosure_of(top_of(start), system.environment(), named, _pinned_ledger())
 
 
 def runner() -> Runner:
@@ -78,7 +79,7 @@ def probes(
     variables, top = system.environment(), top_of(start)
     git = remote.UserGit(top, variables)
     own: list[Iterable[Attempt]] = [
-        files.reading(lane, variables, top, named),
+        files.reading(lane, variables, top, named, _pinned_ledger()),
         files.modes(variables, top, named),
         files.seen_by_git(git),
         files.same_key(git, variables),
@@ -95,6 +96,19 @@ def probes(
         machine.ssh_agent(variables),
         *own,
     ]
+
+
+def _pinned_ledger() -> tuple[str, ...]:
+    """Return where the operator put an embedded ledger, if not into the state folder."""
+    from lanectl.errors import LaneError
+    from lanectl.wiring.common import operator_file, pinned_by
+
+    try:
+        operator = pinned_by(operator_file())
+    except LaneError:  # who cannot read it is told so by the probes
+        return ()
+    path = operator.ledger.path if operator else ""
+    return tuple(path + end for end in ("", "-wal", "-shm")) if path else ()
 
 
 def workflows(start: str) -> Mapping[str, bytes]:

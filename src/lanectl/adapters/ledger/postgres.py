@@ -6,6 +6,7 @@ import os
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from lanectl.adapters.ledger.refusal import AGAIN
 from lanectl.adapters.ledger.session import connect, deadline, in_our_words, plain_dsn
 from lanectl.errors import ConflictError, RefusedError, Remedy, UnavailableError
 from lanectl.formats import event as events_of
@@ -168,7 +169,7 @@ class PostgresLedger:
             {**_of(claim), "seconds": seconds},
         )
         if row is None or row[0] is not True:
-            raise ConflictError("the claim on the handoff is lost")
+            raise ConflictError("the claim on the handoff is lost", remedies=(AGAIN,))
 
     def release(self, claim: Claim) -> None:
         """Give a claim back; a lost one is left alone."""

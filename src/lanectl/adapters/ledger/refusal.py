@@ -25,6 +25,9 @@ _MIGRATE: Final = Remedy(
     "Install the ledger with this command, and expose the schema `lanectl` in the project's API settings.",
     ("lanectl", "ledger", "migrate"),
 )
+AGAIN: Final = Remedy("Run the command again: it looks first what happened meanwhile.")
+"""After a conflict with another Enforcer, whichever back end told it."""
+
 _MOVED: Final = Remedy("Write the project's present URL in the operator file.")
 _LATER: Final = Remedy("Run the command again later; it goes on where it stopped.")
 
@@ -43,7 +46,7 @@ def refusal(host: str, key: str, status: int, body: bytes) -> LaneError:
     if ours := _OURS.match(shown):
         if ours[1] == "malformed":
             return RefusedError("the ledger refuses", why=ours[2])
-        return ConflictError(ours[2])
+        return ConflictError(ours[2], remedies=(AGAIN,))
     why = f"{status}: {display(code, limit=20)} {shown}"
     denied, missing = code in _DENIED, code in _MISSING
     if status in {408, 429} or _BUSY.fullmatch(code) or (status >= 500 and not denied | missing):

@@ -8,6 +8,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from lanectl.adapters.ledger.refusal import AGAIN
 from lanectl.errors import (
     ConflictError,
     LaneError,
@@ -147,7 +148,7 @@ def in_our_words(error: psycopg.Error) -> LaneError:
     said = error.diag.message_primary or ""
     state = error.sqlstate or ""
     if said.startswith(("lanectl/move:", "lanectl/claim:", "lanectl/clock:")):
-        return ConflictError(display(said.partition(": ")[2]))
+        return ConflictError(display(said.partition(": ")[2]), remedies=(AGAIN,))
     if said.startswith("lanectl/"):
         return RefusedError("the ledger refuses", why=display(said)[:500])
     if state in _MISSING:

@@ -15,6 +15,7 @@ from lanectl.formats import event as bodies
 from lanectl.model.display import display
 from lanectl.model.ledger import GENESIS, EventKind
 
+_SPACE: Final = (Remedy("Look at the disk's space and the folder's rights."),)
 _APPEND: Final = "insert into events (seq, prev, hash, body) values (?, ?, ?, ?)"
 
 
@@ -41,7 +42,9 @@ def create(path: str, genesis: bytes, key: str | None = None) -> None:
             _give_name(draft, path)
         sync_folder(target.parent)
     except OSError as error:
-        raise UnreadableError(f"{display(path)} cannot be made: {error.strerror}") from error
+        raise UnreadableError(
+            f"{display(path)} cannot be made: {error.strerror}", remedies=_SPACE
+        ) from error
 
 
 def _fill(path: str, genesis: bytes, key: str | None) -> None:
@@ -50,20 +53,14 @@ def _fill(path: str, genesis: bytes, key: str | None) -> None:
         raise ValueError(f"{event.kind} begins no ledger ({ledger})")
     db = Database(path, key)
     try:
-        db.rows("pragma journal_mode = wal")
         with db.writing():
             for statement in STATEMENTS:
                 db.rows(statement)
             db.rows(_APPEND, (1, GENESIS, bodies.link(GENESIS, 1, genesis), genesis.decode()))
+        # last: what lies in a write-ahead log is brought over at the end without a word if that fails
+        db.rows("pragma journal_mode = wal")
     finally:
         db.close()
-
-
-def _name(draft: str, path: str) -> None:
-    try:
-        os.link(draft, path)
-    except FileExistsError as error:  # another process was faster
-        raise _taken(path) from error
 
 
 def _give_name(draft: str, path: str) -> None:

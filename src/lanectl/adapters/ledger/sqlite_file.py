@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import os
 import re
 import sqlite3
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +38,7 @@ class Database:
     def __init__(self, path: str, key: str | None, mode: str = "rw", **more: str) -> None:
         if key is not None and not _KEY.fullmatch(key):
             raise ValueError("a key is 64 hex digits")  # it is never shown
+        _refuse_planted(path)
         self._path = path
         self._is_encrypted = key is not None
         library = _library(key)
@@ -121,6 +124,21 @@ class Database:
             f"the ledger {name} is encrypted, or is none",
             why="it does not begin as a SQLite file does",
             remedies=(Remedy("Give its key, or put the last good copy of the file back."),),
+        )
+
+
+def _refuse_planted(path: str) -> None:
+    """Raise UnreadableError for what is no plain file, or what anybody on this machine may write."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:  # opening it says why
+        return
+    if not stat.S_ISREG(mode) or mode & stat.S_IWOTH:
+        what = "can be written by everybody" if stat.S_ISREG(mode) else "is no plain file"
+        raise UnreadableError(
+            f"the ledger {display(path)} {what}",
+            why="somebody else may have put it there; it is never followed or believed",
+            remedies=(Remedy("Look whose it is.", ("ls", "-l", path)),),
         )
 
 

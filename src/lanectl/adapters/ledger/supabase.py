@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
+from lanectl.adapters.ledger.refusal import AGAIN
 from lanectl.adapters.ledger.rest import COLUMNS, Rest, Row, parse_moment
 from lanectl.errors import ConflictError, RefusedError, Remedy
 from lanectl.formats import event as events
@@ -130,7 +131,7 @@ class SupabaseLedger:
         arguments = {"p_key": claim.key, "p_token": claim.token, "p_seconds": seconds}
         held = self._rest.ask(self._rest.client.rpc("renew", arguments))
         if held is not True:
-            raise ConflictError("the claim is lost: somebody else holds it")
+            raise ConflictError("the claim is lost: somebody else holds it", remedies=(AGAIN,))
 
     def release(self, claim: Claim) -> None:
         """Give a claim back; a lost one is left alone."""

@@ -16,7 +16,7 @@ from lanectl.model.lane import PROFILES, Act, Attempt, Lane
 from lanectl.model.report import MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lanectl.adapters.probes.remote import UserGit
 
@@ -24,10 +24,15 @@ _LIMIT = 1 << 20
 
 
 def reading(
-    lane: Lane, variables: Mapping[str, str], top: str, named: str | None
+    lane: Lane,
+    variables: Mapping[str, str],
+    top: str,
+    named: str | None,
+    ledger: Sequence[str] = (),
 ) -> Iterator[Attempt]:
     """Try to read what the lane must not be able to read; a byte is read and dropped."""
-    for act, path in dict.fromkeys(forbidden_to(lane, variables, top, named)):
+    more = [(Act.OTHER_FILES, p) for p in ledger if lane is Lane.CODEX and os.path.lexists(p)]
+    for act, path in dict.fromkeys([*forbidden_to(lane, variables, top, named), *more]):
         try:
             readable = _can_read(path)
             said = "it can be read" if readable else "empty"
