@@ -36,7 +36,7 @@ def reconcile(world: World, *extra: str | Path) -> Ran:
 
 def publish(enforcer: Enforcer, file: Path, /, **changes: Any) -> str:
     """Plant a bundle that the Enforcer signed an admission of; return its ref."""
-    world, commit = enforcer.world, git(enforcer.world.hub, "rev-parse", "main")
+    world, commit = enforcer.world, "c" * 40  # made on another machine: it is not here
     admission = signed_admission(world, file, commit, **{"ledger": enforcer.id(), **changes})
     signature = file.with_name("artifact.tar.gz.sigstore.json").read_bytes()
     plant(world, file.read_bytes(), signature, admission)
