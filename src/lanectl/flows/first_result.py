@@ -10,6 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lanectl.errors import ConflictError, Remedy, UntrustedError
+from lanectl.flows.admit import admit, refuse_unfit
 from lanectl.flows.anchor import BadAnchorError, read_admission
 from lanectl.flows.apply import Applied, ApplyState, first_commit
 from lanectl.flows.fetch import fetch_branch
@@ -17,10 +18,12 @@ from lanectl.flows.publish_bundle import Admitted
 from lanectl.flows.recorder import applied_id
 from lanectl.formats import envelope
 from lanectl.formats.anchor import key_id
+from lanectl.model.admission import Admission
 from lanectl.model.display import display
 from lanectl.model.handoff import APPLIED, feature_branch, parse_message
 from lanectl.model.ledger import EventKind
 from lanectl.model.names import Slug
+from lanectl.model.trust import Role
 
 if TYPE_CHECKING:
     from lanectl.flows.office import Office
@@ -34,17 +37,59 @@ if TYPE_CHECKING:
 def first_result(
     office: Office, handoff: Handoff, row: HandoffRow, repository: TargetRepository
 ) -> tuple[Applied, Admitted]:
-    """Return what a consumed handoff became, and its admission. Raises UntrustedError."""
+    """Return what a consumed handoff became, and its newest good admission. Raises UntrustedError."""
     event = office.recorder.ledger.find(applied_id(handoff.key))
     if event is None:
         raise _refused("it holds no admission of it")
-    admitted = read_admitted(office, event, handoff)
+    admitted = _newest(office, handoff) or read_admitted(office, event, handoff)
     said = admitted.admission
     if (said.bundle, said.commit) != (row.bundle, row.commit):
         raise _refused(f"its admission is of the commit {said.commit}")
     applied = Applied(ApplyState.FOUND, row.branch, said.bundle, said.commit)
     _refuse_branch(applied, handoff, repository)
     return applied, admitted
+
+
+def admit_again(
+    office: Office, verified: VerifiedBundle, row: HandoffRow, repository: ApplyingRepository
+) -> bool:
+    """Admit with this Enforcer's key what an admission that no longer counts speaks of.
+
+    Only a commit that is made from this very bundle alone, as its Enforcer made it: it needs
+    nobody's word. Returns whether it is; it is recorded then.
+    """
+    recorder, handoff = office.recorder, verified.statement.handoff
+    event = recorder.ledger.find(applied_id(handoff.key))
+    by = event.event.data.get("enforcer", "") if event else ""
+    key = next((k for k in office.trust.keyring.in_role(Role.ENFORCER) if k.public.id == by), None)
+    if key is None or row.commit is None or row.bundle != verified.bundle.digest:
+        return False
+    if repository.commit(first_commit(verified, key)) != row.commit:
+        return False
+    head, now = recorder.ledger.head(), recorder.system.now()
+    said = Admission(
+        repository=handoff.repository, bundle=row.bundle, commit=row.commit,
+        result_tree=handoff.result_tree, policy=office.trust.source.tip,
+        ledger=recorder.ledger.id, seq=head.seq, head=head.hash, at=now,
+    )  # fmt: skip
+    refuse_unfit(said, office.signer.public, verified, trust=office.trust, now=now)
+    file = admit(said, office.signer)
+    office.store.keep_admission(row.bundle, file)
+    data = {
+        "bundle": row.bundle, "commit": row.commit, "enforcer": office.signer.public.id,
+        "admission": file.decode("ascii"),
+    }  # fmt: skip
+    recorder.record(EventKind.ADMITTED, handoff.key, data)
+    return True
+
+
+def _newest(office: Office, handoff: Handoff) -> Admitted | None:
+    """Return the newest admission of those that were made once more, or None."""
+    again = [*office.recorder.ledger.events(kinds={EventKind.ADMITTED}, handoff=handoff.key)]
+    for event in reversed(again):
+        with contextlib.suppress(UntrustedError):
+            return read_admitted(office, event, handoff)
+    return None
 
 
 def bring(
@@ -81,7 +126,8 @@ def bring(
 def read_admitted(office: Office, event: Event, handoff: Handoff) -> Admitted:
     """Return the admission in an `applied` event: signed by an Enforcer, of this very change."""
     told = event.event
-    if (told.kind, told.handoff) != (EventKind.APPLIED, handoff.key):
+    kinds = {EventKind.APPLIED, EventKind.ADMITTED}
+    if told.kind not in kinds or told.handoff != handoff.key:
         raise _refused(f"its event {event.seq} has the id of an applied one, and is none")
     file = told.data.get("admission", "").encode("utf-8")
     now = office.recorder.system.now()
@@ -118,5 +164,9 @@ def _refused(why: str) -> UntrustedError:
         remedies=(
             Remedy("Look for what is wrong with it.", ("lanectl", "ledger", "verify")),
             Remedy("Find out who wrote that event; change the ledger's credential if need be."),
+            Remedy(
+                "If a lost Enforcer's key admitted it, apply the very bundle that it was applied as;"
+                " or let the Builder rebase and pack again."
+            ),
         ),
     )

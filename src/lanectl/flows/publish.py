@@ -19,6 +19,7 @@ from lanectl.formats.pull_request import check_output, pull_request
 from lanectl.formats.rollback_request import rollback_request
 from lanectl.formats.sbom_delta import component_delta
 from lanectl.model.handoff import is_applied
+from lanectl.model.names import Digest
 from lanectl.model.pull_request import Proposal
 from lanectl.ports.publishing import CheckRun, NewPullRequest, PullRequestState
 
@@ -98,7 +99,7 @@ def publish(
     proposal = Proposal(verified, files, delta, commit)
     remote, forge, journal = outside.remote, outside.forge, outside.journal
     _step(
-        journal, "bundle", {},
+        journal, _bundle_step(journal, admitted), {"admission": Digest.of(admitted.file)},
         lambda: push_bundle(remote, repository, verified, submission, admitted),
     )  # fmt: skip
     if journal.done("push") is None:
@@ -107,6 +108,12 @@ def publish(
     published = _offer(outside, repository, branch, commit, text=text, target=target, wishes=wishes)
     _step(journal, "check", {"commit": commit}, lambda: _check(forge, commit, proposal))
     return published
+
+
+def _bundle_step(journal: Journal, admitted: Admitted) -> str:
+    """Return the step that publishes the bundle: one of its own for an admission that came later."""
+    done, admission = journal.done("bundle"), Digest.of(admitted.file)
+    return "bundle" if done is None or done.get("admission") == admission else f"bundle {admission}"
 
 
 def publish_rollback(

@@ -13,6 +13,7 @@ from msgspec import Struct
 from lanectl.errors import ConflictError, LaneError, Remedy
 from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
 from lanectl.model.handoff import bundle_ref
+from lanectl.model.names import Digest
 from lanectl.ports import Identity, NewCommit
 
 if TYPE_CHECKING:
@@ -51,13 +52,14 @@ def push_bundle(
     )
     ref = bundle_ref(digest)
     there = remote.heads(ref).get(ref)
+    facts = {"ref": ref, "admission": Digest.of(admitted.file)}
     if there is None:
         commit = repository.commit(_commit(verified, admitted, tree, ()))
         push(remote, ref, commit, None)
-        return {"ref": ref, "commit": commit}
+        return {**facts, "commit": commit}
     found = repository.commit_tree(remote.fetch((ref,))[ref])
     if found == tree:
-        return {"ref": ref, "commit": there}
+        return {**facts, "commit": there}
     if found is None or _archive(repository, found) != _archive(repository, tree):
         raise ConflictError(
             f"{ref} of the remote holds something else",
@@ -65,7 +67,7 @@ def push_bundle(
         )
     commit = repository.commit(_commit(verified, admitted, tree, (there,)))
     push(remote, ref, commit, there)
-    return {"ref": ref, "commit": commit}
+    return {**facts, "commit": commit}
 
 
 def push(remote: Remote, ref: str, new: ObjectId, old: ObjectId | None) -> None:

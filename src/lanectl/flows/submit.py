@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lanectl.errors import ConflictError, Remedy, UnavailableError
+from lanectl.errors import ConflictError, Remedy, UnavailableError, UntrustedError
 from lanectl.flows.admit import admit, refuse_unfit
 from lanectl.flows.apply import Applied, ApplyState, MergeConflictError, apply
 from lanectl.flows.fetch import fetch_branch
-from lanectl.flows.first_result import bring, first_result, read_admitted
+from lanectl.flows.first_result import admit_again, bring, first_result, read_admitted
 from lanectl.flows.office import Office, opened
 from lanectl.flows.publish import Outside, Published, Wishes, publish
 from lanectl.flows.publish_bundle import Admitted
 from lanectl.flows.recorder import applied_id, claimed
+from lanectl.flows.refusal import record_refusal
 from lanectl.flows.trust import read_operator
 from lanectl.flows.verify import Submission, verify
 from lanectl.model.admission import Admission
@@ -81,7 +82,7 @@ def submit(
         )  # fmt: skip
         if report.outcome is not Outcome.ACCEPTED:
             if not dry_run:
-                _refused(office, report)
+                record_refusal(office, report)
             return Submitted(report)
         verified = report.accept()
         key = verified.statement.handoff.key
@@ -95,7 +96,7 @@ def _act(job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
     office = job.office
     row = office.recorder.ledger.handoff(job.key)
     if row is not None and row.state.is_consumed and wishes is None:
-        return Submitted(job.report, _first(job, row)[0])
+        return Submitted(job.report, _first_again(job, row)[0])
     if row is None or not row.state.is_consumed:
         _queue(job, row)
     with claimed(office.recorder, job.key) as claim:
@@ -112,7 +113,7 @@ def _under(claim: Claim, job: _Job, wishes: Wishes | None, *, sign: bool) -> Sub
     office.refuse_frozen(job.verified.bundle.digest)  # the claim may have been waited for
     row = office.recorder.ledger.handoff(job.key)
     if row is not None and row.state.is_consumed:
-        applied, admitted = _first(job, row)
+        applied, admitted = _first_again(job, row)
     else:
         applied, admitted = _apply(job, claim, office.recorder.ledger.head(), sign=sign)
     if job.remote is None or wishes is None:
@@ -131,6 +132,16 @@ def _plan(job: _Job, *, sign: bool) -> Applied:
 def _first(job: _Job, row: HandoffRow) -> tuple[Applied, Admitted]:
     """Return what the handoff became, whoever applied it. Raises UntrustedError."""
     return first_result(job.office, job.verified.statement.handoff, row, job.enforcer.repository)
+
+
+def _first_again(job: _Job, row: HandoffRow) -> tuple[Applied, Admitted]:
+    """Return what the handoff became; what a lost key admitted is admitted again, if it can be."""
+    try:
+        return _first(job, row)
+    except UntrustedError:
+        if not admit_again(job.office, job.verified, row, job.enforcer.repository):
+            raise
+        return _first(job, row)
 
 
 def _conflicted(job: _Job, claim: Claim, error: ConflictError) -> None:
@@ -257,32 +268,10 @@ def _publish(
             trust=office.trust, repository=enforcer.repository, store=enforcer.store, wishes=wishes,
         )  # fmt: skip
     data = {"number": str(published.number), "url": published.url, "claim": claim.token}
-    office.recorder.note(
-        EventKind.PUBLISHED, job.key, data, f"published:{job.key}:{published.number}"
-    )
+    with contextlib.suppress(
+        ConflictError
+    ):  # it is merged or rolled back by now: the row says more
+        office.recorder.note(
+            EventKind.PUBLISHED, job.key, data, f"published:{job.key}:{published.number}"
+        )
     return Submitted(job.report, applied, published, office.recorder.is_spooled())
-
-
-def _refused(office: Office, report: VerificationReport) -> None:
-    """Record why a bundle is refused: rules, never the Builder's words."""
-    rules = " ".join(dict.fromkeys(f.rule.id for f in report.findings))
-    data = {"bundle": report.digest, "rules": rules or "not-judged"}
-    said = report.statement.handoff if report.statement and report.signer else None
-    if said is None or said.repository != office.trust.operator.repository:
-        office.recorder.note(EventKind.REFUSED, None, data)
-        return
-    key, ledger = said.key, office.recorder.ledger
-    if report.signer is not None:
-        data["signer"] = report.signer.public.id
-    if ledger.handoff(key) is None:
-        place = {"slug": said.slug, "base": said.base, "result_tree": said.result_tree}
-        queued = {k: v for k, v in data.items() if k != "rules"}
-        with contextlib.suppress(ConflictError):  # another Enforcer has applied it by now
-            office.recorder.record(EventKind.QUEUED, key, {**queued, **place})
-    claim = ledger.claim(key, office.recorder.system.holder(), seconds=LEASE)
-    if not isinstance(claim, Claim):  # who holds it has a better bundle: it is not moved
-        office.recorder.note(EventKind.REFUSED, None, {**data, "about": key})
-        return
-    office.recorder.note(EventKind.REFUSED, key, data)
-    with contextlib.suppress(UnavailableError):
-        ledger.release(claim)

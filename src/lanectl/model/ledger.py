@@ -57,6 +57,7 @@ class EventKind(enum.StrEnum):
     STEP_INTENDED = "step-intended"
     STEP_DONE = "step-done"
     APPLIED = "applied"
+    ADMITTED = "admitted"  # once more, by another Enforcer's key
     PUBLISHED = "published"
     MERGED = "merged"
     ROLLED_BACK = "rolled-back"

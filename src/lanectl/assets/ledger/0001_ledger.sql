@@ -55,7 +55,7 @@ insert into lanectl.kinds (kind, moves_from, is_strict, claimed_only) values
 
 insert into lanectl.kinds (kind)
 select unnest(array[
-  'created', 'claimed', 'step-intended', 'step-done', 'gate-result', 'drift-report', 'key',
+  'created', 'claimed', 'admitted', 'step-intended', 'step-done', 'gate-result', 'drift-report', 'key',
   'verdict', 'approval', 'approval-withdrawn', 'override', 'key-revoked', 'frozen', 'lifted',
   'restored'
 ]);
