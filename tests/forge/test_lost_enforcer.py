@@ -20,8 +20,19 @@ def use_key(story: ForgeWorld, name: str) -> None:
     write(place, story.key(name).read_bytes(), 0o600)
 
 
+def register_another(story: ForgeWorld) -> None:
+    """Register leads and a second Enforcer on the target."""
+    register_people(story)
+    registered = lanectl(
+        "init", "--repo", story.person, "--enforcer-key", f"{story.key('enforcer-2')}.pub"
+    )
+    assert registered.code == 0, registered.err
+    story.commit("another Enforcer")
+    story.fetch()
+
+
 def lose_the_key(story: ForgeWorld) -> Ran:
-    """Revoke the Enforcer's key in the ledger and on the target, and register another."""
+    """Revoke the Enforcer's key, in the ledger and on the target."""
     since = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     done = lanectl(
         "keys", "revoke", key_id(story, "enforcer"), "--repo", story.enforcer, "--reason", "stolen",
@@ -34,16 +45,12 @@ def lose_the_key(story: ForgeWorld) -> Ran:
             now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
             key["revoked"] = {"at": now, "compromisedSince": since, "reason": "stolen"}
     path.write_text(json.dumps(ring))
-    registered = lanectl(
-        "init", "--repo", story.person, "--enforcer-key", f"{story.key('enforcer-2')}.pub"
-    )  # fmt: skip
-    assert registered.code == 0, registered.err
-    story.commit("another Enforcer")
+    story.commit("the key is lost")
     return done
 
 
 def test_the_next_key_admits_again_what_a_lost_one_did(story: ForgeWorld) -> None:
-    register_people(story)
+    register_another(story)
     bundle = story.packed()
     number = story.publish(bundle)
     commit = git(story.hub, "rev-parse", "feature/fix-login")
@@ -64,7 +71,7 @@ def test_the_next_key_admits_again_what_a_lost_one_did(story: ForgeWorld) -> Non
 
 @pytest.mark.e2e
 def test_another_bundle_of_the_same_change_admits_nothing_again(story: ForgeWorld) -> None:
-    register_people(story)
+    register_another(story)
     story.publish(story.packed())
     other = story.pack("other")
     lose_the_key(story)
@@ -72,3 +79,30 @@ def test_another_bundle_of_the_same_change_admits_nothing_again(story: ForgeWorl
     done = story.apply(other, "--pr")
     assert (done.code, "cannot prove it" in done.err) == (3, True)
     assert "the very bundle that it was applied as" in done.err
+
+
+@pytest.mark.e2e
+def test_what_one_enforcer_published_for_the_other_is_published_again(story: ForgeWorld) -> None:
+    register_another(story)
+    bundle = story.packed()
+    assert story.apply(bundle).code == 0
+    use_key(story, "enforcer-2")
+    number = story.publish(bundle)
+    lose_the_key(story)
+    assert story.judge(number).code == 1
+    assert story.publish(bundle) == number
+    assert story.judge(number).code == 0
+
+
+@pytest.mark.e2e
+def test_a_commit_on_top_of_another_is_not_admitted_again(story: ForgeWorld) -> None:
+    """Nothing but the lost key's word says what it should have been put on."""
+    register_another(story)
+    story.publish(story.packed())
+    write(story.builder / "new.txt", b"better\n")
+    second = story.pack()
+    story.publish(second)
+    lose_the_key(story)
+    use_key(story, "enforcer-2")
+    done = story.apply(second, "--pr")
+    assert (done.code, "rebase and pack again" in done.err) == (3, True)
