@@ -113,7 +113,7 @@ def publish(
 def _bundle_step(journal: Journal, admitted: Admitted) -> str:
     """Return the step that publishes the bundle: one of its own for an admission that came later."""
     done, admission = journal.done("bundle"), Digest.of(admitted.file)
-    return "bundle" if done is None or done.get("admission") == admission else f"bundle {admission}"
+    return "bundle" if done is None or done.get("admission") == admission else f"bundle:{admission}"
 
 
 def publish_rollback(
