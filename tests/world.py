@@ -191,9 +191,9 @@ class World:
         if not path.exists():
             made = lanectl("keys", "new", "--role", "builder", "--out", path)
             assert made.code == 0, made.err
-            if name == "enforcer":  # the Enforcer's own place: no variable names it
-                default = Path(os.environ["HOME"]) / ".config/lanectl/keys/enforcer.pem"
-                write(default, path.read_bytes(), 0o600)
+        default = Path(os.environ["HOME"]) / ".config/lanectl/keys/enforcer.pem"
+        if name == "enforcer" and not default.exists():  # its own place: no variable names it
+            write(default, path.read_bytes(), 0o600)
         return path
 
     def commit(self, message: str) -> str:

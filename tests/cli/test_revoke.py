@@ -201,6 +201,7 @@ def test_what_several_keys_brought_in_is_told_apart(people: World) -> None:
         assert (found.code, [s["slug"] for s in found.json["suspects"]]) == (bool(slugs), slugs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("who", ["builder", "enforcer"])
 def test_what_a_key_brought_in_since(who: str, people: World) -> None:
     """Three handoffs, a second apart: a time names those from that second on."""

@@ -33,6 +33,7 @@ def test_an_admission_for_another_branch_publishes_nothing(story: ForgeWorld) ->
     assert done.code == 3, done.err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "facts",
     [
@@ -74,6 +75,7 @@ def register_second(story: ForgeWorld) -> None:
     story.fetch()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["same name", "another name"])
 def test_a_second_machine_publishes_what_the_first_one_applied(
     story: ForgeWorld, tmp_path: Path, method: str

@@ -100,6 +100,7 @@ def forget_bundles(enforcer: Enforcer) -> None:
     shutil.rmtree(enforcer.store.folder / "bundles")
 
 
+@pytest.mark.e2e
 def test_an_older_copy(story: ForgeWorld) -> None:
     shop, enforcer = Shop(story), Enforcer(story)
     shop.publish("one")
