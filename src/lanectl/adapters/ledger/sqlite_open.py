@@ -14,7 +14,11 @@ def opened(path: str, key: str | None, mode: str = "rw", **more: str) -> Databas
     if not exists(path):
         raise UnavailableError(
             f"there is no ledger at {display(path)}",
-            remedies=(Remedy("Make one, or name the right file in the operator file."),),
+            remedies=(
+                Remedy(
+                    "The first `lanectl apply` makes it; or name the right file in the operator file."
+                ),
+            ),
         )
     db = Database(path, key, mode, **more)
     try:
