@@ -39,9 +39,9 @@ def insert(address: str, body: str) -> str:
         try:
             db.execute(
                 "insert into events (seq, prev, hash, body) select seq + 1, hash,"
-                " sha256(hash || char(10) || (seq + 1) || char(10) || ?1), ?1"
+                " sha256(hash || char(10) || (seq + 1) || char(10) || :body), :body"
                 " from events order by seq desc limit 1",
-                (body,),
+                {"body": body},
             )
         except sqlite3.Error as error:
             return str(error)
