@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,20 @@ def test_a_second_machine_publishes_what_the_first_one_applied(
         assert story.judge(number).code == 0
         assert [e["kind"] for e in bodies(dsn)].count("applied") == 1
         assert story.publish(bundle) == number
+
+
+def test_a_freeze_between_verification_and_push_stops_the_push(story: ForgeWorld) -> None:
+    """Somebody freezes at the moment when the bundle arrives, before the branch is pushed."""
+    bundle = story.packed()
+    hook = story.hub / "hooks/post-receive"
+    write(
+        hook,
+        f"#!/bin/sh\nHOME={os.environ['HOME']} {sys.executable} -m lanectl freeze --reason now"
+        f" --repo {story.enforcer} >/dev/null 2>&1\n".encode(),
+        0o755,
+    )
+    done = story.apply(bundle, "--pr")
+    hook.unlink()
+    assert (done.code, "frozen since" in done.err) == (4, True), done.err
+    assert story.view.pulls() == []
+    assert "feature/fix-login" not in story.view.branches()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.ledger import on_postgres, rig
 from tests.ledger.office import bodies, elsewhere, second, share, shared
+from tests.orders import key_id, register_people
 from tests.world import World, git, lanectl, lanectl_process, write
 
 OUTAGE = Path(__file__).with_name("outage.py")
@@ -212,3 +213,45 @@ def test_a_planted_secret_reaches_no_ledger_log_or_error(world: World, tmp_path:
         assert secret not in said + str(bodies(dsn))
     for file in (*world.state("*"), *world.state("conflicts/*")):
         assert secret.encode() not in file.read_bytes(), file
+
+
+def test_a_key_that_only_the_ledger_revokes_is_refused(world: World) -> None:
+    register_people(world)
+    bundle = world.packed()
+    done = lanectl(
+        "keys", "revoke", key_id(world, "builder"), "--reason", "lost", "--key", world.key("ann"),
+        "--repo", world.enforcer,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    refused = world.apply(bundle)
+    assert (refused.code, refused.rules) == (1, ["signature/revoked"])
+    assert world.verify(bundle).code == 0  # which knows the target's keyring alone
+
+
+def test_under_a_freeze_nothing_is_queued_and_no_claim_is_taken(world: World) -> None:
+    bundle = world.packed()
+    assert lanectl("freeze", "--reason", "x", "--repo", world.enforcer).code == 0
+    assert world.apply(bundle).code == 4
+    assert kinds(world.events()) == ["created", "frozen"]
+
+
+CLAIM = """
+import sys
+from lanectl.adapters.ledger.sqlite import open_ledger
+from lanectl.adapters.system import RealSystem
+ledger = open_ledger(sys.argv[1])
+[row] = ledger.handoffs()
+ledger.claim(row.key, RealSystem().holder(), seconds=300)
+"""
+
+
+def test_the_claim_of_a_process_that_died_is_taken_over(world: World) -> None:
+    bundle = world.packed()
+    write(world.person / "src/f0.py", b"theirs\n")
+    world.commit("theirs")
+    git(world.enforcer, "fetch", "-q", "origin")
+    assert world.apply(bundle).code == 5
+    [ledger] = world.state("ledger.sqlite")
+    subprocess.run([sys.executable, "-c", CLAIM, ledger], check=True)
+    world.monkeypatch.setattr("lanectl.flows.recorder._PATIENCE", -1)
+    assert world.apply(bundle).code == 5  # and not 8: nobody is waited for
