@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec.structs import replace
 
-from lanectl.flows.admit import admit, refuse_unfit
+from lanectl.flows.admit import admit
 from lanectl.flows.verify import Submission, verify
 from lanectl.formats import admission as format_
 from lanectl.formats import envelope, statement
@@ -26,7 +26,7 @@ from lanectl.model.admission import Admission
 from lanectl.model.evidence import Trust
 from lanectl.model.ledger import LedgerId
 from lanectl.model.names import Digest, ObjectId, RepositoryId
-from lanectl.model.report import Outcome, RejectedError, StepState, VerificationReport
+from lanectl.model.report import Outcome, StepState, VerificationReport
 from lanectl.model.trust import Key, Keyring, PublicKey, Revocation
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Plan, make
@@ -306,33 +306,3 @@ def test_without_trust_it_is_nobodys_word(judge: Judge) -> None:
 
 
 # before it is signed ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("key", "facts", "rule"),
-    [
-        ("enforcer", {}, ""), ("unregistered", {}, "unknown-key"), ("builder-p256", {}, "wrong-role"),
-        ("enforcer", {"email": f"{BUILDER}@example.test"}, "wrong-role"),
-        ("enforcer", {"not_after": AT}, "not-valid-then"), ("enforcer", {"revoked": lost(AT)}, "compromised"),
-    ],
-)  # fmt: skip
-def test_the_enforcer_learns_first_what_a_verifier_would_refuse(
-    judge: Judge, key: str, facts: dict[str, Any], rule: str
-) -> None:
-    verified = judge(None, AT, required=False).accept()
-    change = changed("enforcer", **facts)
-    ring = Keyring(tuple(change(k) for k in judge.trust.keyring.keys))
-    trust = replace(judge.trust, keyring=ring)
-    refused = []
-    try:
-        refuse_unfit(GOOD, By(key).public, verified, trust=trust, now=AT)
-    except RejectedError as error:
-        refused = [f.rule.id for f in error.findings]
-    assert refused == ([f"admission/{rule}"] if rule else [])
-
-
-def test_no_other_commit_s_tree_is_admitted(judge: Judge) -> None:
-    verified = judge(None, AT, required=False).accept()
-    wrong = replace(GOOD, result_tree=HANDOFF.base_tree)
-    with pytest.raises(RejectedError):
-        refuse_unfit(wrong, By().public, verified, trust=judge.trust, now=AT)

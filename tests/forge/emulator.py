@@ -7,7 +7,6 @@ import http.client
 import itertools
 import json
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from tests.forge.node import EMULATE, node
 from tests.forge.people import OWNER, People
 from tests.forge.wire import Answer
+from tests.servers import end, free_port
 
 # when the pipe that is its standard input ends, so does the process: even after a kill -9 here
 LEASH = "data:text/javascript,process.stdin.on('end',()=>process.exit()).resume()"
@@ -36,7 +36,7 @@ class Emulator:
         self._seed.write_text(json.dumps(self._people(people)))
         self._advertised = advertised
         for _ in range(3):  # a free port may be taken again before the emulator binds it
-            self.port = _free_port()
+            self.port = free_port()
             self.process = self._start()
             if self._ready():
                 return
@@ -95,17 +95,4 @@ class Emulator:
 
     def close(self) -> None:
         """End the process and wait for it."""
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
+        end(self.process)

@@ -15,7 +15,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+
+from tests.servers import free_port
 
 TEMPORARY = Path("/tmp")  # noqa: S108 - a socket's path is short; the folder is made by mkdtemp
 DEFAULT = 18
@@ -43,7 +44,7 @@ class Server:
         _sweep()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=TEMPORARY))
         self.host = "127.0.0.1" if tcp else str(self.folder)
-        self.port = _free_port() if tcp else 5432
+        self.port = free_port() if tcp else 5432
         self._tcp = tcp
         self._account = _account()
         self._process: subprocess.Popen[bytes] | None = None
@@ -222,13 +223,6 @@ def _account() -> str | None:
 def _end_with_parent() -> None:
     """Ask the kernel to end this process when the one that started it is gone (PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _sweep() -> None:

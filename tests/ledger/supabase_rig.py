@@ -7,7 +7,6 @@ the functions behind it are real. Like a hosted one it grants widely; we take th
 from __future__ import annotations
 
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import httpx
 from tests.forge.emulator import LEASH
 from tests.forge.node import node
 from tests.ledger.rig import Server
+from tests.servers import end, free_port
 
 INSTALLED = Path(sys.prefix) / "lite/node_modules"
 CLI = INSTALLED / "@supabase/lite/dist/cli/index.js"
@@ -44,7 +44,7 @@ class Supabase:
         (folder / "node_modules").symlink_to(INSTALLED)
         (folder / "supabase").mkdir()
         for _ in range(3):  # a free port may be taken again before the server binds it
-            self.url = f"http://127.0.0.1:{_free_port()}"
+            self.url = f"http://127.0.0.1:{free_port()}"
             self.process = self._start()
             if self._ready():
                 return
@@ -100,17 +100,4 @@ secret_key = "{self.secret}"
 
     def close(self) -> None:
         """End the server and wait for it; PostgreSQL stays."""
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
+        end(self.process)

@@ -62,8 +62,8 @@ def test_hostile_texts_reach_no_terminal(world: World) -> None:
     assert not {"\x1b", "\x07", "\u202e"} & set(said)
 
 
-def test_a_holder_that_never_ends_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanectl.flows.recorder._PATIENCE", 0)
+@pytest.mark.e2e
+def test_a_holder_that_never_ends_is_told_after_two_minutes(world: World) -> None:
     bundle = with_ledger(world)
     queue(world, bundle, "b" * 64)
     with open_ledger_of(world) as ledger:

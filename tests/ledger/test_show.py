@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import re
 from pathlib import Path
 
@@ -80,8 +83,12 @@ def test_no_digest_is_cut(
     incident: Incident, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "30")
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    out = told(incident, "fix-login", capsys)
+    leader, follower = pty.openpty()
+    with open(follower, "w") as terminal, contextlib.redirect_stdout(terminal):
+        told(incident, "fix-login", capsys)
+        terminal.flush()
+        out = os.read(leader, 1 << 16).decode().replace("\r\n", "\n")
+    os.close(leader)
     assert f"{8:064x}" in out
     assert re.search(r"\d min\s+ago\)", out)
 

@@ -109,20 +109,20 @@ def test_a_link_in_its_place_is_not_followed(spool: FileSpool, tmp_path: Path) -
     assert elsewhere.read_bytes() == before
 
 
-def test_two_do_not_replay_at_once(spool: FileSpool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanectl.adapters.spool._PATIENCE", 0)
+def test_two_do_not_replay_at_once(spool: FileSpool) -> None:
     spool.put(event(K.KEY, 1))
     with spool.held():
-        with pytest.raises(UnavailableError), FileSpool(file(spool).parent).held():
+        with pytest.raises(UnavailableError), FileSpool(file(spool).parent, patience=0).held():
             pass
         spool.put(event(K.KEY, 2))  # but what happens meanwhile is kept
     with FileSpool(file(spool).parent).held():
         pass
 
 
-def test_a_spool_can_be_full(spool: FileSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spool_can_be_full(spool: FileSpool) -> None:
     spool.put(event(K.KEY, 1))
-    monkeypatch.setattr("lanectl.adapters.spool._LIMIT", 2 * file(spool).stat().st_size)
+    folder = file(spool).parent
+    spool = FileSpool(folder, limit=2 * file(spool).stat().st_size)
     spool.put(event(K.KEY, 2))
     with pytest.raises(UnavailableError, match="full"):
         spool.put(event(K.KEY, 3))

@@ -264,11 +264,9 @@ def test_no_ledger_is_no_empty_one(tmp_path: Path) -> None:
     assert not place.exists()
 
 
-def test_a_ledger_that_is_locked_for_too_long_is_not_available(
-    path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lanectl.adapters.ledger.sqlite_file._PATIENCE", 0.0)
+def test_a_ledger_that_is_locked_for_too_long_is_not_available(path: str) -> None:
     with opened(path) as ledger, raw(path) as db:
+        ledger._db.rows("pragma busy_timeout = 0")  # instead of ten seconds
         db.execute("begin immediate")
         assert ledger.head().seq == 1  # readers do not wait
         with pytest.raises(UnavailableError, match="locked"):

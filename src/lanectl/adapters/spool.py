@@ -39,12 +39,14 @@ _PATIENCE: Final = 60.0
 class FileSpool:
     """Events in `spool.jsonl` of a folder, which is made when the first one is put.
 
-    `put` never waits for a replay: `drop` takes away only what `waiting` has read.
+    `put` never waits for a replay: `drop` takes away only what `waiting` has read. `limit`: bytes
+    of the file; `patience`: seconds to wait for another process.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, limit: int = _LIMIT, patience: float = _PATIENCE) -> None:
         self._folder = folder
         self._path = folder / "spool.jsonl"
+        self._limit, self._patience = limit, patience
         self._read = 0
 
     def put(self, event: NewEvent) -> None:
@@ -59,8 +61,8 @@ class FileSpool:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "r+b") as file:
                 end = _whole(file.read())
-                if end + len(line) > _LIMIT:
-                    raise _full(self._path)
+                if end + len(line) > self._limit:
+                    raise _full(self._path, self._limit)
                 file.seek(end)
                 file.truncate()
                 file.write(line)
@@ -106,7 +108,7 @@ class FileSpool:
 
     def _bytes(self) -> bytes:
         try:
-            return read_regular(os.fsencode(self._path), limit=_LIMIT)
+            return read_regular(os.fsencode(self._path), limit=self._limit)
         except FileNotFoundError:
             return b""
 
@@ -117,7 +119,7 @@ class FileSpool:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            _lock(fd)
+            _lock(fd, self._patience)
             yield
         finally:
             os.close(fd)
@@ -128,8 +130,8 @@ def _whole(data: bytes) -> int:
     return data.rfind(b"\n") + 1
 
 
-def _lock(fd: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
+def _lock(fd: int, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,8 +157,8 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _full(path: Path) -> UnavailableError:
+def _full(path: Path, limit: int) -> UnavailableError:
     return UnavailableError(
-        f"{display(str(path))} is full", why=f"it would hold more than {_LIMIT} bytes",
+        f"{display(str(path))} is full", why=f"it would hold more than {limit} bytes",
         remedies=(Remedy("Bring the ledger back, so that what waits is replayed."),),
     )  # fmt: skip

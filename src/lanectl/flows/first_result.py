@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lanectl.errors import ConflictError, Remedy, UntrustedError
-from lanectl.flows.admit import admit, refuse_unfit
+from lanectl.flows.admit import admit
 from lanectl.flows.anchor import BadAnchorError, read_admission
 from lanectl.flows.apply import Applied, ApplyState, first_commit
 from lanectl.flows.fetch import fetch_branch
@@ -72,7 +72,6 @@ def admit_again(
         result_tree=handoff.result_tree, policy=office.trust.source.tip,
         ledger=recorder.ledger.id, seq=head.seq, head=head.hash, at=now,
     )  # fmt: skip
-    refuse_unfit(said, office.signer.public, verified, trust=office.trust, now=now)
     file = admit(said, office.signer)
     office.store.keep_admission(row.bundle, file)
     data = {

@@ -9,10 +9,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from lanectl.errors import ConflictError, Remedy, UnavailableError, UntrustedError
-from lanectl.flows.admit import admit, refuse_unfit
+from lanectl.flows.admit import admit
 from lanectl.flows.apply import Applied, ApplyState, MergeConflictError, apply
 from lanectl.flows.fetch import fetch_branch
 from lanectl.flows.first_result import admit_again, bring, first_result, read_admitted
@@ -182,18 +181,14 @@ def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied,
     """
     office, digest = job.office, job.verified.bundle.digest
     said = job.verified.statement.handoff
-    admission = Admission(
-        repository=said.repository, bundle=digest, commit=said.base,  # what it becomes comes below
-        result_tree=said.result_tree, policy=office.trust.source.tip,
-        ledger=office.recorder.ledger.id, seq=head.seq, head=head.hash, at=office.recorder.system.now(),
-    )  # fmt: skip
-    refuse_unfit(
-        admission, office.signer.public, job.verified, trust=office.trust, now=admission.at
-    )
     applied = _put(job, sign=sign, dry_run=False)
     if applied.commit is None:
         raise ValueError("only a plan has no commit")
-    admission = replace(admission, commit=applied.commit)
+    admission = Admission(
+        repository=said.repository, bundle=digest, commit=applied.commit,
+        result_tree=said.result_tree, policy=office.trust.source.tip,
+        ledger=office.recorder.ledger.id, seq=head.seq, head=head.hash, at=office.recorder.system.now(),
+    )  # fmt: skip
     admitted = Admitted(admission, admit(admission, office.signer))
     data = {
         "bundle": digest, "commit": applied.commit, "branch": applied.branch,
