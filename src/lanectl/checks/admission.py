@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
 from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
-from lanectl.model.evidence import SKEW
 from lanectl.model.report import Fault, Rule
 from lanectl.model.trust import Role
+from lanectl.model.trust_policy import SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

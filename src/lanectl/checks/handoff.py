@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
-from lanectl.model.evidence import SKEW, Line
+from lanectl.model.evidence import Line
 from lanectl.model.report import Fault, Rule
+from lanectl.model.trust_policy import VALIDITY, TrustPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lanectl.model.bundle import Circumstances
     from lanectl.model.evidence import Evidence
-
-VALIDITY: Final = timedelta(days=7)
 
 _REBASE = Remedy(
     "Rebase the work onto the target branch and pack again.",
@@ -99,15 +98,22 @@ def check(evidence: Evidence) -> Iterator[Fault]:
 
 
 def _check_times(evidence: Evidence, at: Circumstances) -> Iterator[Fault]:
+    """Yield why a bundle is not fresh: what it says of itself, and no longer than the tip allows."""
+    policy = evidence.trust.policy if evidence.trust else TrustPolicy()
     span = f"{at.issued:%Y-%m-%d %H:%M}Z to {at.expires:%Y-%m-%d %H:%M}Z"
-    if at.issued > evidence.now + SKEW or not timedelta() < at.expires - at.issued <= VALIDITY:
+    end = min(at.expires, at.issued + policy.validity)
+    if (
+        at.issued > evidence.now + policy.skew
+        or not timedelta() < at.expires - at.issued <= VALIDITY
+    ):
         yield Fault(
             "handoff/time", "environment", span, "issued in the past, for seven days at most"
         )
-    elif evidence.now > at.expires + SKEW:
+    elif evidence.now > end + policy.skew:
+        shortened = f" ([trust] validity_days: {policy.validity.days})" if end < at.expires else ""
         yield Fault(
             "handoff/expired",
             "environment",
-            f"expired {at.expires:%Y-%m-%d %H:%M}Z",
+            f"expired {end:%Y-%m-%d %H:%M}Z{shortened}",
             "a bundle that is still valid",
         )

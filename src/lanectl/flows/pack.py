@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from lanectl import checks
-from lanectl.checks.handoff import VALIDITY
 from lanectl.config import parse_rules
 from lanectl.errors import Remedy, UsageError
 from lanectl.flows import words
@@ -25,6 +24,7 @@ from lanectl.model.handoff import (
 from lanectl.model.names import Digest, Lane, Slug
 from lanectl.model.report import Fault, MalformedError, RejectedError
 from lanectl.model.settings import RULES_PATH, Rules
+from lanectl.model.trust_policy import VALIDITY
 from lanectl.ports import ChangeRequest, Identity, NewCommit
 
 if TYPE_CHECKING:

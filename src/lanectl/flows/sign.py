@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl import checks
-from lanectl.checks.handoff import VALIDITY
 from lanectl.formats import archive, envelope, statement
 from lanectl.model.bundle import ARTIFACT, ATTESTATION, TAR, Bundle, Circumstances, Statement
 from lanectl.model.evidence import Evidence
 from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError, RejectedError
+from lanectl.model.trust_policy import VALIDITY
 
 if TYPE_CHECKING:
     from datetime import datetime

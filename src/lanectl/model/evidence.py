@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+from lanectl.model.trust_policy import TrustMaterial, TrustPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,12 +18,9 @@ if TYPE_CHECKING:
     from lanectl.model.change import FileChange
     from lanectl.model.names import Digest, ObjectFormat, ObjectId
     from lanectl.model.report import Fault, TrustSource
+    from lanectl.model.root import Root
     from lanectl.model.settings import Operator, Rules
     from lanectl.model.trust import Key, Keyring
-
-
-SKEW: Final = timedelta(minutes=5)
-"""By how much two honest clocks may differ."""
 
 
 class Line(enum.StrEnum):
@@ -80,6 +78,10 @@ class Trust(Struct, frozen=True):
     operator: Operator
     rules: Rules
     keyring: Keyring
+    policy: TrustPolicy = TrustPolicy()
+    material: TrustMaterial = TrustMaterial()
+    root: Root | None = None
+    """Whose signatures the trust files themselves need."""
 
 
 class BaseFacts(Struct, frozen=True):

@@ -137,16 +137,24 @@ class Objects:
         self._in_index = tree, self.git.start("ls-files", "-s", "-z", git_dir=self.git_dir)
 
     def find(
-        self, tree: ObjectId, wanted: Callable[[bytes], bool], *, hints: Sequence[bytes] = (b"",)
+        self,
+        tree: ObjectId,
+        wanted: Callable[[bytes], bool],
+        *,
+        hints: Sequence[bytes] = (b"",),
+        below: Sequence[str] = (),
     ) -> tuple[TreeEntry, ...]:
-        """Return the leaves of a tree whose path is wanted, by path; such a path holds a hint."""
-        if self._in_index and self._in_index[0] == tree:
+        """Return the leaves of a tree whose path is wanted, by path; such a path holds a hint.
+
+        `below` names the only files and folders to look at, if not all.
+        """
+        if not below and self._in_index and self._in_index[0] == tree:
             out = self._in_index[1].result()
             self._in_index = None
         else:
             out = self.git.run(
                 "ls-tree", "-r", "-z", "--full-tree", "--format=%(objectmode) %(objectname) 0%x09%(path)",
-                tree, "--", git_dir=self.git_dir,
+                tree, "--", *below, git_dir=self.git_dir,
             )  # fmt: skip
         entries = []
         for record in _records_with(out, hints):
