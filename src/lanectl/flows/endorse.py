@@ -90,8 +90,8 @@ def endorse(
 ) -> Endorsed:
     """Return the work tree's `root.signatures.json` with this key's signature over its trust files.
 
-    `known` is what the checked-out commit and the target's tip hold of the root, `repository` the
-    pinned one. Raises UsageError for a key of no root; UnreadableError for files that no Enforcer
+    `known` is what the checked-out commit, the target's tip and the past hold of the root, newest
+    first; `repository` the pinned one. Raises UsageError for a key of no root; UnreadableError for files that no Enforcer
     would take.
     """
     for path in (RULES_PATH, keyring.PATH):
@@ -115,7 +115,7 @@ def endorse(
         key,
         tuple(
             Standing(root, formats.signed_by(root, signed), is_present=root == present.root)
-            for root in roots
+            for root in _demanded(present, known, roots)
         ),
     )
 
@@ -131,6 +131,19 @@ def _roots(present: RootState, known: Sequence[RootState]) -> list[Root]:
     return found
 
 
+def _demanded(present: RootState, known: Sequence[RootState], roots: Sequence[Root]) -> list[Root]:
+    """Return the work tree's root and the newest other one, unless that has handed on already."""
+    before = next((root for root in roots if root != present.root), None)
+    handed_on = before and any(
+        state.root == present.root
+        and state.endorsement
+        and len(formats.signed_by(before, state.endorsement)) >= before.threshold
+        for state in known
+    )
+    wanted = (present.root, None if handed_on else before)
+    return [root for root in wanted if root is not None]
+
+
 def _own_key(roots: Sequence[Root], signer: Signer) -> RootKey:
     public = signer.public
     for key in (key for root in roots for key in root.keys):
@@ -139,7 +152,7 @@ def _own_key(roots: Sequence[Root], signer: Signer) -> RootKey:
     names = ", ".join(display(key.name) for root in roots for key in root.keys)
     raise UsageError(
         f"key {public.id} is none of the root's: {names}",
-        why=f"{ROOT_PATH} of the work tree, of the checked-out commit and of the target's tip name others",
+        why=f"{ROOT_PATH} names others: in the work tree, at the target's tip, and in the past of this commit",
         remedies=(MAKE_ROOT,),
     )
 

@@ -206,7 +206,9 @@ class TargetRepository(Protocol):
         """Return a commit's tree, or None if there is no such commit."""
         ...
 
-    def touching(self, paths: Sequence[str], since: ObjectId, tip: ObjectId) -> Sequence[ObjectId]:
+    def touching(
+        self, paths: Sequence[str], since: ObjectId | None, tip: ObjectId
+    ) -> Sequence[ObjectId]:
         """Return the commits of the tip's own line since then that changed one of these, oldest first."""
         ...
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl.errors import LaneError, UnreadableError
+from lanectl.model.root import ROOT_PATH, SIGNATURES_PATH
 from lanectl.wiring.common import OPERATOR_LIMIT, pinned_by
 from lanectl.wiring.neutral import enforcer_side
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from lanectl.flows.root import RootState
     from lanectl.model.evidence import Trust
     from lanectl.model.settings import Operator
+
+
+_PAST = 16
+"""Former states of the root that are looked at: who must hand it on may hold a key of one."""
 
 
 class Shown(Struct, frozen=True):
@@ -74,14 +79,15 @@ def endorse(start: str, key: str, *, write: bool) -> Endorsed:
 
 
 def _known(repository: GitTargetRepository, pinned: Operator | None) -> list[RootState]:
-    """Return what the checked-out commit, and the target's tip as this clone has it, say of the root."""
+    """Return what the checked-out commit, the target's tip and the past say of the root, newest first."""
     from lanectl.flows.root import state_at
 
     states: list[RootState] = []
     refs = ["refs/remotes/origin/HEAD", *([pinned.ref] if pinned else [])]
     head = repository.find_commit("HEAD")
     tips = [head.id if head else None, *(repository.resolve(ref) for ref in refs)]
-    for tip in dict.fromkeys(tip for tip in tips if tip):
+    past = repository.touching((ROOT_PATH, SIGNATURES_PATH), None, head.id) if head else ()
+    for tip in dict.fromkeys(tip for tip in (*tips, *past[:-_PAST:-1]) if tip):
         with contextlib.suppress(LaneError):  # what cannot be read there is mended here
             states.append(state_at(repository, tip))
     return states
