@@ -6,7 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from lanectl.checks import handoff
+from lanectl.formats import envelope, statement
+from lanectl.model.evidence import Evidence
+from lanectl.model.names import Digest
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Plan, make
 from tests.checks.enforcer import Enforcer, rules
@@ -64,3 +69,16 @@ def test_who_is_refused_learns_that_the_policy_shortened_it(tmp_path: Path) -> N
     report = machine.verify(make(Plan(issued=NOW - 2 * DAY)), machine.trust())
     [finding] = report.findings
     assert finding.got == "expired 2026-01-14 12:00Z ([trust] validity_days: 1)"
+
+
+def test_what_was_admitted_in_time_is_not_refused_by_a_shorter_policy(tmp_path: Path) -> None:
+    machine = Enforcer(tmp_path / "root")
+    machine.advance({"lanectl.toml": bundle.rules() + b"[trust]\nvalidity_days = 1\n"})
+    made = make(Plan(issued=NOW - 2 * DAY))
+    assert made.signature
+    outer = statement.read(envelope.read(made.signature).payload)
+    evidence = Evidence(
+        now=NOW, artifact=Digest.of(made.artifact), trust=machine.trust(), outer=outer
+    )
+    assert [f.rule for f in handoff.check(evidence)] == ["handoff/expired"]
+    assert list(handoff.check(replace(evidence, admitted=NOW))) == []

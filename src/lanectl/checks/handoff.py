@@ -98,10 +98,14 @@ def check(evidence: Evidence) -> Iterator[Fault]:
 
 
 def _check_times(evidence: Evidence, at: Circumstances) -> Iterator[Fault]:
-    """Yield why a bundle is not fresh: what it says of itself, and no longer than the tip allows."""
+    """Yield why a bundle is not fresh: what it says of itself, and no longer than the tip allows.
+
+    What was admitted in time is not refused by a policy that became shorter since.
+    """
     policy = evidence.trust.policy if evidence.trust else TrustPolicy()
     span = f"{at.issued:%Y-%m-%d %H:%M}Z to {at.expires:%Y-%m-%d %H:%M}Z"
-    end = min(at.expires, at.issued + policy.validity)
+    validity = policy.validity if evidence.admitted is None else VALIDITY
+    end = min(at.expires, at.issued + validity)
     if (
         at.issued > evidence.now + policy.skew
         or not timedelta() < at.expires - at.issued <= VALIDITY
@@ -110,7 +114,7 @@ def _check_times(evidence: Evidence, at: Circumstances) -> Iterator[Fault]:
             "handoff/time", "environment", span, "issued in the past, for seven days at most"
         )
     elif evidence.now > end + policy.skew:
-        shortened = f" ([trust] validity_days: {policy.validity.days})" if end < at.expires else ""
+        shortened = f" ([trust] validity_days: {validity.days})" if end < at.expires else ""
         yield Fault(
             "handoff/expired",
             "environment",

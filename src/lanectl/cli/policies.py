@@ -106,7 +106,8 @@ def endorsed(done: Endorsed, *, as_json: bool, dry_run: bool) -> None:
 
 def _warn(warned: tuple[Warned, ...]) -> None:
     for warning in warned:
-        render.talk(f"warning: {display(warning.what)} ends {warning.ends:%Y-%m-%d %H:%M}Z")
+        word = "ended" if warning.has_ended else "ends"
+        render.talk(f"warning: {display(warning.what)} {word} {warning.ends:%Y-%m-%d %H:%M}Z")
 
 
 def _warning(warning: Warned) -> dict[str, str]:

@@ -53,6 +53,7 @@ class Warned(Struct, frozen=True):
 
     what: str
     ends: datetime
+    has_ended: bool
 
 
 def entries(trust: Trust) -> tuple[Entry, ...]:
@@ -69,7 +70,7 @@ def entries(trust: Trust) -> tuple[Entry, ...]:
 def warnings(trust: Trust, now: datetime) -> tuple[Warned, ...]:
     """Return what ends soon, the first to end first."""
     found = (
-        Warned(f"{e.method} of {e.name} ({e.role}), {e.id}", e.not_after)
+        Warned(f"{e.method} of {e.name} ({e.role}), {e.id}", e.not_after, e.not_after <= now)
         for e in entries(trust)
         if e.not_after and not e.is_revoked and abs(e.not_after - now) < SOON
     )

@@ -44,24 +44,30 @@ class RootState(Struct, frozen=True):
 
 
 def require_root(
-    repository: TargetRepository, identifier: RepositoryId, last: ObjectId, tip: ObjectId
+    repository: TargetRepository,
+    identifier: RepositoryId,
+    last: ObjectId,
+    tip: ObjectId,
+    now: RootState,
 ) -> Root | None:
     """Return the root at the tip, after its files are found signed: by it, and by the one seen last.
+
+    `now` is what the tip holds.
 
     Where the root was changed since then, every change of it on the target's own line must be good
     in turn. Raises UntrustedError for a threshold that is missed, an endorsement of other files or
     an older one; UnreadableError for files that are not valid.
     """
     before = RootState() if last == tip else state_at(repository, last)
-    now = state_at(repository, tip)
     if before.root is not None and before.root != now.root:
         paths = (ROOT_PATH, SIGNATURES_PATH)
         for commit in repository.touching(paths, last, tip)[:MOST_STEPS]:
             try:
-                before = _follow(repository, identifier, before, commit)
+                then = state_at(repository, commit)
+                before = _follow(repository, identifier, before, commit, then)
             except (UntrustedError, UnreadableError):
                 continue  # half of a ceremony; the tip must be whole
-    return _follow(repository, identifier, before, tip).root
+    return _follow(repository, identifier, before, tip, now).root
 
 
 def state_at(repository: TargetRepository, commit: ObjectId) -> RootState:
@@ -104,10 +110,13 @@ def differences(said: Mapping[str, Digest], found: Mapping[str, Digest]) -> list
 
 
 def _follow(
-    repository: TargetRepository, identifier: RepositoryId, before: RootState, commit: ObjectId
+    repository: TargetRepository,
+    identifier: RepositoryId,
+    before: RootState,
+    commit: ObjectId,
+    now: RootState,
 ) -> RootState:
     """Return a commit's state if the root before it, and its own, vouch for it."""
-    now = state_at(repository, commit)
     if before.root is None and now.root is None:
         return now
     said = now.endorsement

@@ -9,12 +9,13 @@ from msgspec import Struct
 from lanectl.config import parse_operator, parse_rules
 from lanectl.config.trust_files import LIMIT, named_files, refuse_incomplete
 from lanectl.errors import LaneError, Remedy, UnreadableError, UntrustedError
-from lanectl.flows.root import require_root
+from lanectl.flows.root import read_state, require_root
 from lanectl.formats import keyring
 from lanectl.model.display import display
 from lanectl.model.evidence import Trust
 from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError, TrustSource
+from lanectl.model.root import ROOT_PATH, SIGNATURES_PATH
 from lanectl.model.settings import RULES_PATH
 from lanectl.model.trust import Keyring, Role
 from lanectl.model.trust_policy import TrustMaterial
@@ -79,8 +80,8 @@ def load_trust(
         )
     last = store.last_tip() or operator.pinned
     _refuse_rewritten(operator, last, tip, repository)
-    root = require_root(repository, operator.repository, last, tip)
-    files = _read(repository, tip, (RULES_PATH, keyring.PATH))
+    files = _read(repository, tip, (RULES_PATH, keyring.PATH, ROOT_PATH, SIGNATURES_PATH))
+    root = require_root(repository, operator.repository, last, tip, read_state(files))
     for missing in [p for p in (RULES_PATH, keyring.PATH) if p not in files]:
         raise UntrustedError(
             f"{missing} is not on the target branch", why=f"looked at {tip}", remedies=(REGISTER,)
