@@ -28,6 +28,7 @@ from lanectl.formats import json, profile, pull_request, report, sbom
 from lanectl.formats import keyring as keyrings
 from lanectl.formats import ledger_export as exports
 from lanectl.formats import record as records
+from lanectl.formats import root as roots
 from lanectl.formats import statement as statements
 from lanectl.formats.lockfiles import read_lockfile
 from lanectl.model.bundle import MEMBERS, Envelope, Handoff
@@ -124,6 +125,14 @@ def keyring(data: bytes) -> None:
         keyrings.read(data)
 
 
+def root(data: bytes) -> None:
+    """Who must sign the trust files, and what they signed."""
+    with contextlib.suppress(MalformedError):
+        roots.write_root(roots.read_root(data))
+    with contextlib.suppress(MalformedError):
+        roots.message(roots.read_endorsement(data))
+
+
 def record(data: bytes) -> None:
     """A signed order's payload as it is, and canonical; then the data of an event around it."""
     for payload in (data, _canonical(data)):
@@ -198,7 +207,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         for f in (
             admission, anchor, answer, archive, block, bundle, env, envelope, keyring, ledger_export,
             message, patch, patch_text,
-            record, sbom_document, settings, statement, tar, workflow,
+            record, root, sbom_document, settings, statement, tar, workflow,
         )
     },
     **{
