@@ -101,10 +101,7 @@ def pack(
     }
     if wanted:
         members[names.ROLLBACK] = rollback.join([(p, rollbacks[p]) for p in wanted])
-    subjects = {name: Digest.of(content) for name, content in members.items()}
-    completeness = {"parameters": True, "environment": False, "materials": document.complete}
-    members[names.ATTESTATION] = statement.write(subjects, handoff, None, completeness)
-    artifact, inner = _write(members, request.change.limit)
+    artifact, inner = _write(members, handoff, document, request.change.limit)
     digest = artifact.bundle.digest
     circumstances = _circumstances(outbox.previous(slug), digest, policy, system, request)
     draft = outer_statement(artifact.bundle, inner, circumstances)
@@ -151,8 +148,13 @@ def _read(repository: BuilderRepository, request: ChangeRequest) -> ChangeSet:
         raise _unpackable(error.fault) from error
 
 
-def _write(members: Mapping[str, bytes], limit: int) -> tuple[archive.Archive, Statement]:
+def _write(
+    members: dict[str, bytes], handoff: Handoff, document: sbom.Sbom, limit: int
+) -> tuple[archive.Archive, Statement]:
     """Return the archive and its inner statement as a verifier will read it, or refuse as it would."""
+    subjects = {name: Digest.of(content) for name, content in members.items()}
+    completeness = {"parameters": True, "environment": False, "materials": document.complete}
+    members[names.ATTESTATION] = statement.write(subjects, handoff, None, completeness)
     try:
         return archive.write(members, limit=limit), statement.read(members[names.ATTESTATION])
     except MalformedError as error:
