@@ -102,14 +102,13 @@ def pack(
     if wanted:
         members[names.ROLLBACK] = rollback.join([(p, rollbacks[p]) for p in wanted])
     artifact, inner = _write(members, handoff, document, request.change.limit)
-    digest = artifact.bundle.digest
+    digest, bundle = artifact.bundle.digest, artifact.bundle
     circumstances = _circumstances(outbox.previous(slug), digest, policy, system, request)
-    draft = outer_statement(artifact.bundle, inner, circumstances)
-    seal = None
+    draft, seal = outer_statement(bundle, inner, circumstances), None
     try:
         if signer is not None:
             read = statement.read(draft)
-            seal = sign_bundle(artifact.bundle, inner, read, signer=signer, system=system).seal
+            seal = sign_bundle(bundle, inner, read, signer=signer, system=system).seal
     finally:  # what was packed is kept, also where nobody could sign it
         path = outbox.put(slug, artifact.data, draft, seal.files if seal else None)
     return Packed(
