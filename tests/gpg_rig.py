@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 GPG = "/usr/bin/gpg"
 MADE = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -30,6 +31,7 @@ class GpgRig:
     def __init__(self, home: str) -> None:
         self.home = home
         self.prints: dict[str, str] = {}
+        self._publics: dict[str, bytes] = {}
 
     @property
     def variables(self) -> dict[str, str]:
@@ -67,7 +69,10 @@ class GpgRig:
         return [line.split(":")[9] for line in listing.decode().splitlines() if line[:3] == "fpr"]
 
     def public(self, name: str) -> bytes:
-        return self.run("--armor", "--export", self.prints.get(name, name))
+        """The public key, as it was when it was first asked for."""
+        if name not in self._publics:
+            self._publics[name] = self.run("--armor", "--export", self.prints.get(name, name))
+        return self._publics[name]
 
     def sign(self, *names: str, at: datetime, data: bytes = STATEMENT, how: tuple[str, ...] = ("--armor", "--detach-sign")) -> bytes:  # fmt: skip
         who = [part for name in names for part in ("--local-user", self.prints.get(name, name))]
@@ -103,6 +108,7 @@ class GpgRig:
 def gpg_home() -> Iterator[GpgRig]:
     """A new home, short enough for an agent's socket; its agent is ended with it."""
     home = tempfile.mkdtemp(prefix="g", dir="/tmp")
+    Path(home, "gpg-agent.conf").write_text("s2k-count 65536\n")  # else it measures for seconds
     try:
         yield GpgRig(home)
     finally:

@@ -194,6 +194,16 @@ def test_a_key_that_lives_too_long_or_for_ever(judge: Judge, rig: GpgRig) -> Non
     assert judge.rules(rig.sign("endless", at=day(1)), day(2)) == ("gpg/no-expiry",)
 
 
+def test_a_key_that_vouches_for_itself_with_sha_1_is_no_key(tmp_path: Path) -> None:
+    with gpg_home() as other:
+        weak = ("--cert-digest-algo", "SHA1", "--passphrase-fd", "0", "--quick-generate-key")
+        other.run(*weak, "old", "ed25519", "sign,cert", "30d")
+        other.prints["old"] = other.parts("old")[0]
+        signature = other.sign("old", at=day(1))
+        judge = Judge(other, tmp_path, ("old",))
+        assert judge.rules(signature, day(2)) == ("gpg/unknown-key",)
+
+
 def test_a_key_that_was_made_to_live_longer(judge: Judge, rig: GpgRig) -> None:
     """The signature is as good as ever; the key that is pinned now is not."""
     signature = rig.sign("ann", at=day(1))

@@ -33,10 +33,6 @@ _PASSED: Final = (
     "HOME", "GPG_TTY", "TERM", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR",
     "DBUS_SESSION_BUS_ADDRESS",
 )  # fmt: skip
-_UNLOCK: Final = Remedy(
-    "Run it where gpg can ask: in a terminal after this, or with its agent unlocked.",
-    ("export", "GPG_TTY=/dev/tty"),
-)
 _MAKE: Final = Remedy("Make the next signing key.", ("lanectl", "keys", "rotate", "--gpg"))
 
 
@@ -173,6 +169,9 @@ def _refused(said: Said, key: str) -> UnreadableError:
             f"the GPG key {display(key)} cannot sign: expired, revoked, or without a signing part"
         )
         return UnreadableError(what, why=why, remedies=(_MAKE,))
-    return UnreadableError(
-        f"gpg could not use the key {display(key)}", why=why, remedies=(_UNLOCK,)
+    unlock = Remedy(
+        "Where gpg has no way to ask for the passphrase, set GPG_TTY to your terminal (the output of"
+        " `tty`), and unlock the key first.",
+        ("gpg", "--local-user", key, "--output", "/dev/null", "--sign", "/dev/null"),
     )
+    return UnreadableError(f"gpg could not use the key {display(key)}", why=why, remedies=(unlock,))
