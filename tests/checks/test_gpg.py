@@ -102,6 +102,7 @@ def test_a_signature_that_ends_before_its_key(judge: Judge, rig: GpgRig) -> None
     assert judge.rules(signature, day(7)) == ("gpg/expired",)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("reason", [0, 1])
 def test_a_revoked_key_is_refused_for_all_time(judge: Judge, rig: GpgRig, reason: int) -> None:
     """Nobody knows since when it was in other hands."""
@@ -111,6 +112,7 @@ def test_a_revoked_key_is_refused_for_all_time(judge: Judge, rig: GpgRig, reason
         assert judge.rules(signature, at) == ("gpg/revoked",)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("reason", [2, 3])
 def test_a_superseded_key_is_refused_from_then_on(judge: Judge, rig: GpgRig, reason: int) -> None:
     signature = rig.sign("ann", at=day(1))
@@ -129,6 +131,19 @@ def test_a_key_that_is_not_pinned_is_unknown(rig: GpgRig, tmp_path: Path) -> Non
     assert only_ann.rules(signature, day(2)) == ("gpg/unknown-key",)
     assert check_.find_signer(only_ann.facts(signature, day(2)), only_ann.policy) is None
     assert Judge(rig, tmp_path, ()).rules(signature, day(2)) == ("gpg/unknown-key",)
+
+
+def test_a_signature_that_brings_its_own_key_or_demands_is_not_believed(
+    judge: Judge, rig: GpgRig, tmp_path: Path
+) -> None:
+    """`--include-key-block` puts the public key into the signature: nobody imports it."""
+    own_key = ("--include-key-block", "--armor", "--detach-sign")
+    signature = rig.sign("ben", at=day(1), how=own_key)
+    assert len(signature) > len(rig.sign("ben", at=day(1))) * 2
+    assert judge.rules(signature, day(2)) == ()
+    assert Judge(rig, tmp_path, ("ann",)).rules(signature, day(2)) == ("gpg/unknown-key",)
+    critical = ("--sig-notation", "!who@example.org=me", "--armor", "--detach-sign")
+    assert judge.rules(rig.sign("ann", at=day(1), how=critical), day(2)) == ("gpg/invalid",)
 
 
 def test_another_pinned_keys_signature_is_that_keys(judge: Judge, rig: GpgRig) -> None:

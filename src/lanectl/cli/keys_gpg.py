@@ -30,7 +30,11 @@ def rotate_gpg(
     render.talk(f"  signs with  {made.signing} until {made.expires:%Y-%m-%d %H:%M}Z")
     render.talk(f"  put it in   {path}, and merge that commit before you sign")
     if made.is_new:
-        render.talk("  pin it in   lanectl.toml:")
+        render.talk(
+            "  pin it in   lanectl.toml, with the name and email that its commits shall have:"
+        )
         render.talk("    [[trust.builder.gpg]]")
         render.talk(f'    fingerprint = "{made.fingerprint}"')
+        render.talk('    name = "NAME"')
+        render.talk('    email = "EMAIL"')
     return 0
