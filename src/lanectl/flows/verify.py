@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lanectl.model.bundle import Handoff
     from lanectl.model.submission import Submission
     from lanectl.ports import System, TargetRepository
-    from lanectl.ports.signing import GpgVerifier
+    from lanectl.ports.signing import GpgReader
 
 _ROLLBACK_LIMIT = 16 << 20
 
@@ -43,7 +43,7 @@ def verify(
     commit: str | None = None,
     admission: bytes | None = None,
     admission_required: bool = False,
-    gpg: GpgVerifier | None = None,
+    gpg: GpgReader | None = None,
     approvals: tuple[Approval, ...] = (),
 ) -> VerificationReport:
     """Return the report over a bundle, with all findings of the steps that could run.
