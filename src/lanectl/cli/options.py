@@ -32,8 +32,17 @@ KeyFile = Annotated[
     str | None,
     typer.Option(
         "--key",
-        metavar="FILE",
+        metavar="FILE|agent:KEY",
         help="The private key. [default: $LANECTL_BUILDER_KEY, then the one that `keys new` made]",
+    ),
+]
+PassphraseFd = Annotated[
+    int | None,
+    typer.Option(
+        "--passphrase-fd",
+        min=0,
+        metavar="N",
+        help="Read an encrypted key's passphrase from this descriptor. [default: $LANECTL_PASSPHRASE_FD]",
     ),
 ]
 Reviewers = Annotated[
@@ -53,7 +62,7 @@ OrderKey = Annotated[
     str | None,
     typer.Option(
         "--key",
-        metavar="FILE",
+        metavar="FILE|agent:KEY",
         help="The private key. [default: $LANECTL_LEAD_KEY, then the role's own default place]",
     ),
 ]

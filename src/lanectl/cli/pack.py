@@ -64,6 +64,7 @@ def command(
     ] = False,
     key: options.KeyFile = None,
     repo: options.Repo = ".",
+    _passphrase_fd: options.PassphraseFd = None,
     as_json: options.Json = False,
 ) -> int:
     """Turn a change into a bundle (lane: codex). Prints the bundle's path."""

@@ -9,6 +9,7 @@ def command(
     bundle: options.BundleFile,
     key: options.KeyFile = None,
     signature: options.SignatureFile = None,
+    _passphrase_fd: options.PassphraseFd = None,
     as_json: options.Json = False,
 ) -> int:
     """Sign a packed bundle, outside the sandbox (lane: codex). Prints the signature's path."""
