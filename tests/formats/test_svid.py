@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +78,9 @@ def test_the_narrowest_times_of_the_whole_path_count() -> None:
     short = ROOT.issue(authority("short", end=NOW + HOUR / 2))
     facts = examine(short.issue(workload()), short)
     assert (facts.not_before, facts.not_after) == (NOW - HOUR, NOW + HOUR / 2)
+    top = svids.root(start=NOW - HOUR / 4, end=NOW + HOUR / 4)
+    facts = examine(top.issue(workload()), bundle=top.pem)
+    assert (facts.not_before, facts.not_after) == (NOW - HOUR / 4, NOW + HOUR / 4)
 
 
 def test_another_root_of_the_same_name_proves_nothing() -> None:
@@ -86,7 +90,8 @@ def test_another_root_of_the_same_name_proves_nothing() -> None:
 
 @pytest.mark.parametrize("bundle", [b"", b"\n", b"no certificate", b"-----BEGIN CERTIFICATE-----"])
 def test_without_a_pinned_bundle_nothing_is_proved(bundle: bytes) -> None:
-    refused(examine(BELOW, MIDDLE, bundle=bundle), "spiffe/certificate", "trust bundle")
+    why = "not PEM" if bundle.strip() else "none is pinned"
+    refused(examine(BELOW, MIDDLE, bundle=bundle), "spiffe/certificate", "trust bundle", why)
 
 
 def test_an_authority_of_another_trust_domain_names_no_workload_of_this_one() -> None:
@@ -185,6 +190,7 @@ def test_a_certificate_for_something_else_identifies_no_workload(
         ({"uses": {"digital_signature"}}, "keyCertSign"),
         ({"uses_are_critical": False}, "critical"),
         ({"extra": [(UNKNOWN, True)]}, "unaccounted-for critical"),
+        ({"is_authority": None, "extra": [(x509.BasicConstraints(True, None), False)]}, "critical"),
         (
             {"extra": [(x509.NameConstraints([x509.UniformResourceIdentifier("a.test")], None), True)]},
             "unsupported name constraint",
@@ -280,6 +286,45 @@ def test_no_bytes_raise(junk: bytes, at: int) -> None:
         facts = examine(*chain, signature=BELOW.sign(PAYLOAD))
         if chain != (BELOW.der, MIDDLE.der):
             assert facts.fault is not None
+
+
+@pytest.mark.parametrize("version", [0, 1, 7])
+def test_another_version_of_x509_is_none(version: int) -> None:
+    is_third = b"\xa0\x03\x02\x01\x02"
+    for issued in (BELOW, MIDDLE):
+        assert is_third in issued.der
+    odd = [c.der.replace(is_third, is_third[:-1] + bytes([version]), 1) for c in (BELOW, MIDDLE)]
+    for chain in ((odd[0], MIDDLE.der), (BELOW.der, odd[1])):
+        refused(examine(*chain, signature=BELOW.sign(PAYLOAD)), "spiffe/certificate")
+
+
+def test_an_extension_that_stands_twice_is_refused() -> None:
+    second = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.2"), b"\x05\x00")
+    issued = ROOT.issue(workload(extra=[(UNKNOWN, False), (second, False)]))
+    assert examine(issued).fault is None
+    facts = examine(issued.der.replace(b"\x86\x8d\x1f\x02", b"\x86\x8d\x1f\x01"))
+    refused(facts, "spiffe/certificate", "certificate 0", "uplicate")
+
+
+def test_an_odd_name_or_a_negative_serial_number_is_refused_without_a_word_elsewhere(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    name = MIDDLE.der.replace(b"\x0c\x06middle", b"\x03\x06\x00iddle")  # a bit string
+    negative = bytearray(MIDDLE.der)
+    negative[negative.index(b"\xa0\x03\x02\x01\x02\x02") + 7] |= 0x80
+    for odd in (name, bytes(negative)):
+        assert odd != MIDDLE.der
+        facts = examine(BELOW.der, odd, signature=BELOW.sign(PAYLOAD))
+        refused(facts, "spiffe/certificate", "certificate 1", "well-formed")
+    assert not recwarn.list
+
+
+def test_a_pinned_certificate_that_cannot_be_read_is_said_to_be_so() -> None:
+    odd = MIDDLE.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
+    pem = b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----\n" % base64.encodebytes(odd)
+    refused(examine(BELOW, MIDDLE, bundle=pem), "spiffe/certificate", "trust bundle", "not PEM")
+    with pytest.raises(ValueError, match="PEM"):
+        svid.read_pem(pem)
 
 
 def test_pem_is_read_in_its_order() -> None:

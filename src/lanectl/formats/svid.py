@@ -7,6 +7,7 @@ what those standards ask for beyond a path is checked here.
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from lanectl.formats.envelope import pre_authentication_encoding
@@ -47,7 +48,11 @@ def read_pem(pem: bytes) -> tuple[bytes, ...]:
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import load_pem_x509_certificates
 
-    return tuple(c.public_bytes(Encoding.DER) for c in load_pem_x509_certificates(pem))
+    try:
+        found = load_pem_x509_certificates(pem)
+    except _unreadable() as error:
+        raise ValueError("no PEM certificates") from error
+    return tuple(c.public_bytes(Encoding.DER) for c in found)
 
 
 def leaf_key(chain: Sequence[bytes]) -> PublicKey:
@@ -105,39 +110,36 @@ def examine(
 
 
 def _read(chain: Sequence[bytes]) -> list[Certificate]:
-    from cryptography.x509 import load_der_x509_certificate
-
     if not 1 <= len(chain) <= CHAIN_LIMIT:
         _refuse("chain", f"{len(chain)} certificates", f"1 to {CHAIN_LIMIT}")
-    try:
-        certificates = [load_der_x509_certificate(data) for data in chain]
-    except ValueError as error:
-        raise MalformedError(_fault("chain", "not DER certificates", "X.509 in DER")) from error
-    for number, certificate in enumerate(certificates):
-        _refuse_unreadable(certificate, number)
-    return certificates
+    return [_load(data, number) for number, data in enumerate(chain)]
 
 
-def _refuse_unreadable(certificate: Certificate, number: int) -> None:
+def _load(data: bytes, number: int) -> Certificate:
     """Parse now what `cryptography` would parse late, so that nothing of it raises anywhere else."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.x509 import (
-        DuplicateExtension,
-        InvalidVersion,
-        UnsupportedGeneralNameType,
-        Version,
-    )
+    from cryptography.utils import CryptographyDeprecationWarning
+    from cryptography.x509 import load_der_x509_certificate
 
-    odd = (ValueError, DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType)
     try:
-        _ = certificate.extensions, certificate.subject, certificate.issuer
-        certificate.public_key()
-        is_v3 = certificate.version is Version.v3
-    except (*odd, UnsupportedAlgorithm) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)  # what RFC 5280 forbids
+            certificate = load_der_x509_certificate(data)
+            _ = certificate.extensions, certificate.subject, certificate.issuer
+            certificate.public_key()
+    except _unreadable() as error:
         got = f"certificate {number}: {error}"[:300]
-        raise MalformedError(_fault("chain", got, "a well-formed certificate")) from error
-    if not is_v3:
-        _refuse("chain", f"certificate {number}: an old version", "X.509 version 3")
+        raise MalformedError(_fault("chain", got, "well-formed X.509 in DER")) from error
+    return certificate
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """Return what `cryptography` raises for a certificate that it does not read."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    odd = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+    return (ValueError, TypeError, UnsupportedAlgorithm, CryptographyDeprecationWarning, *odd)
 
 
 def _window(certificates: Sequence[Certificate]) -> tuple[datetime, datetime]:
@@ -194,13 +196,11 @@ def _leaf_fault(leaf: Certificate) -> Fault | None:
 
 def _anchors(bundle: bytes) -> list[Certificate]:
     """Return the pinned authorities. Raises MalformedError: none are pinned, or they are unreadable."""
-    from cryptography.x509 import load_pem_x509_certificates
-
     if not bundle.strip():
         _refuse("trust bundle", "none is pinned for this trust domain", "its authorities, as PEM")
     try:
-        return load_pem_x509_certificates(bundle)
-    except ValueError as error:
+        return [_load(data, number) for number, data in enumerate(read_pem(bundle))]
+    except (ValueError, MalformedError) as error:
         fault = _fault("trust bundle", "not PEM certificates", "its authorities, as PEM")
         raise MalformedError(fault) from error
 
@@ -262,8 +262,7 @@ def _why(
 def _refuse_foreign(authorities: Sequence[Certificate], spiffe_id: str) -> None:
     """Refuse an authority that is another trust domain's own: it may name its own workloads only."""
     own = f"spiffe://{domain_of(spiffe_id)}"
-    for number, certificate in enumerate(authorities, 1):
-        _refuse_unreadable(certificate, number)
+    for certificate in authorities:
         uris = _uris(certificate)
         if uris not in ([], [own]):
             _refuse("an authority's SPIFFE id", ", ".join(uris)[:200], own)
