@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lanectl.model.report import Fault
+    from lanectl.ports import Signer
 
 CERTIFICATES: Final = "svid.pem"
 PRIVATE_KEY: Final = "svid_key.pem"
@@ -33,7 +34,7 @@ class SvidSigner:
 
     method = Method.SPIFFE
 
-    def __init__(self, spiffe_id: str, chain: tuple[bytes, ...], key: keys.FileSigner) -> None:
+    def __init__(self, spiffe_id: str, chain: tuple[bytes, ...], key: Signer) -> None:
         self.id = spiffe_id
         self._chain = chain
         self._key = key
