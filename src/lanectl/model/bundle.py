@@ -104,9 +104,17 @@ class Statement(Struct, frozen=True):
 
 
 class Envelope(Struct, frozen=True):
-    """A strictly read signature file: one signature over one payload, and the key it hints at."""
+    """A strictly read signature file: one signature over one payload, and what is to prove it.
+
+    One of three is there: `hint` names a key; `certificate` (DER) is a keyless signer's, whose
+    log entries and timestamps stand in `raw`, the file's own bytes; `chain` (DER, the leaf first)
+    is a workload's.
+    """
 
     payload_type: str
     payload: bytes
     signature: bytes
     hint: str
+    certificate: bytes = b""
+    chain: tuple[bytes, ...] = ()
+    raw: bytes = b""
