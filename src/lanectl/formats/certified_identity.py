@@ -18,15 +18,7 @@ _ISSUER_V1: Final = f"{_ARC}1"
 _OTHER_NAME: Final = f"{_ARC}7"
 _ISSUER: Final = f"{_ARC}8"
 
-# The old extensions hold bare bytes, those from 8 on a DER-encoded UTF8String.
-_BARE: Final = {
-    f"{_ARC}2": "github_workflow_trigger",
-    f"{_ARC}3": "github_workflow_sha",
-    f"{_ARC}4": "github_workflow_name",
-    f"{_ARC}5": "github_workflow_repository",
-    f"{_ARC}6": "github_workflow_ref",
-}
-_ENCODED: Final = {
+_CLAIMS: Final = {
     f"{_ARC}9": "build_signer_uri",
     f"{_ARC}10": "build_signer_digest",
     f"{_ARC}11": "runner_environment",
@@ -42,7 +34,6 @@ _ENCODED: Final = {
     f"{_ARC}21": "run_invocation_uri",
     f"{_ARC}22": "source_repository_visibility_at_signing",
     f"{_ARC}23": "deployment_environment",
-    f"{_ARC}24": "token_subject",
 }
 
 MAX_IDENTITY: Final = 1024
@@ -62,16 +53,12 @@ def read_identity(certificate: Certificate) -> KeylessFacts:
         for extension in certificate.extensions
         if isinstance(extension.value, UnrecognizedExtension)
     }
-    encoded = {
-        oid: asn1.decode_der(str, values[oid]) for oid in (*_ENCODED, _ISSUER) if oid in values
-    }
-    bare = {oid: values[oid].decode() for oid in (*_BARE, _ISSUER_V1) if oid in values}
-    claims = {name: bare[oid] for oid, name in _BARE.items() if oid in bare}
-    claims |= {name: encoded[oid] for oid, name in _ENCODED.items() if oid in encoded}
+    said = {oid: asn1.decode_der(str, values[oid]) for oid in (*_CLAIMS, _ISSUER) if oid in values}
+    issuer = said.get(_ISSUER) or values.get(_ISSUER_V1, b"").decode()  # the old one is bare bytes
     return KeylessFacts(
         identity=_plain(_subject(certificate), "identity"),
-        issuer=_plain(encoded.get(_ISSUER, bare.get(_ISSUER_V1, "")), "issuer"),
-        claims=claims,
+        issuer=_plain(issuer, "issuer"),
+        claims={name: said[oid] for oid, name in _CLAIMS.items() if oid in said},
     )
 
 
