@@ -6,6 +6,7 @@ Refuses to be sent elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from concurrent.futures import Future
@@ -57,7 +58,8 @@ class Transport(HTTPAdapter):
         options |= {"stream": True, "timeout": self._seconds}
         try:
             response = super().send(request, **options)
-            body = response.raw.read(_LIMIT + 1, decode_content=True)
+            with contextlib.closing(response.raw) as raw:
+                body = raw.read(_LIMIT + 1, decode_content=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise unavailable(self._server, _reason(error, self._seconds)) from error
         if len(body) > _LIMIT:
