@@ -11,6 +11,7 @@ from asn1crypto import core
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -89,7 +90,7 @@ class Authority:
 
     def issue(
         self,
-        public: ec.EllipticCurvePublicKey,
+        public: ec.EllipticCurvePublicKey | Ed25519PublicKey,
         names: list[x509.GeneralName],
         issuer: str,
         claims: Mapping[str, str],
