@@ -87,7 +87,8 @@ class Log:
 
     def _checkpoint(self, leaves: list[bytes]) -> str:
         """Return the signed head (C2SP tlog-checkpoint)."""
-        note = f"{self._host}\n{len(leaves)}\n{b64(_root(leaves))}\n"
+        origin = self._host if self.version == 2 else f"{self._host} - 1"  # the tree's number
+        note = f"{origin}\n{len(leaves)}\n{b64(_root(leaves))}\n"
         signature = b64(self.id[:4] + sign(self.key, note.encode()))
         return f"{note}\n\u2014 {self._host} {signature}\n"
 

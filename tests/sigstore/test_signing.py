@@ -29,7 +29,7 @@ from lanectl.formats import envelope, keyless
 from lanectl.model.signature import KeylessFacts
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Plan
-from tests.sigstore.material import ME
+from tests.sigstore.material import ME, Sigstore
 from tests.sigstore.simulator import WORKFLOW, Simulator, Trouble
 
 PAYLOAD = envelope.read(bundle.make(Plan()).signature or b"").payload
@@ -240,14 +240,24 @@ def test_a_bad_token_is_refused_with_the_reason(
     assert error.why
 
 
-def test_servers_that_do_not_fit_their_own_root_give_no_signature(simulator: Simulator) -> None:
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        ("tlogs", "keyless/log: "),
+        ("certificateAuthorities", "keyless/certificate: "),
+        ("ctlogs", "its answer cannot be used: SCT verify failed"),
+    ],
+)
+def test_servers_that_do_not_fit_their_own_root_give_no_signature(
+    simulator: Simulator, part: str, reason: str
+) -> None:
     """Else a bundle would be kept that nobody can verify."""
     config = json.loads(simulator.config)
-    config["trustedRoot"]["tlogs"] = config["trustedRoot"]["ctlogs"]
+    config["trustedRoot"][part] = json.loads(Sigstore().trusted_root)[part]
     by = KeylessSigner(token=simulator.token(), config=json.dumps(config).encode())
     error = refusal(simulator, by)
     assert isinstance(error, UnavailableError)
-    assert error.why.startswith("keyless/log")
+    assert error.why.startswith(reason)
 
 
 @pytest.mark.parametrize("config", [b"", b"{}", b"\xff", b"[]"])

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 from lanectl.errors import (
@@ -30,12 +30,14 @@ from lanectl.model.signer import Method
 from lanectl.ports.signing import Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import requests
     from sigstore.models import Bundle
     from sigstore.oidc import IdentityToken
     from sigstore.sign import Signer, SigningContext
+
+Result = TypeVar("Result")
 
 _SECONDS: Final = 30.0
 _STORE: Final = quote("https://tuf-repo-cdn.sigstore.dev", safe="")
@@ -194,7 +196,7 @@ class _Servers:
         """Return a signer with a new key and its certificate."""
         from sigstore.sign import Signer
 
-        return self._step(lambda: Signer(token, self._context))  # type: ignore[no-any-return]
+        return self._step(lambda: Signer(token, self._context))
 
     def sign(self, signer: Signer, payload: bytes) -> Bundle:
         """Return the bundle: signed, stamped and logged."""
@@ -215,13 +217,13 @@ class _Servers:
             logger.removeHandler(complaints)
         if complaints.heard:
             raise unavailable(_STAMPS, complaints.heard[0])
-        return bundle  # type: ignore[no-any-return]
+        return bundle
 
-    def _step(self, call: Any) -> Any:
+    def _step(self, call: Callable[[], Result]) -> Result:
         """Run one step of the library's in time; whatever else it raises is a server's doing."""
         from lanectl.adapters.bounded import unavailable, within
 
-        def bound() -> Any:
+        def bound() -> Result:
             self._bind()
             return call()
 
