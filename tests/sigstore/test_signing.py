@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -293,9 +292,3 @@ def test_the_library_still_signs_through_the_sessions_that_we_bound(simulator: S
         assert [name for name, _, _ in bound] == list(NAMES.values())
         assert all(isinstance(session, requests.Session) for _, session, _ in bound)
         assert [session for _, session, _ in bound] == [s for _, s, _ in sessions(context)]
-
-
-def test_no_variable_of_the_environment_is_changed(simulator: Simulator) -> None:
-    before = dict(os.environ)
-    signer(simulator).seal(PAYLOAD)
-    assert dict(os.environ) == before

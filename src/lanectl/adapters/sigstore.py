@@ -169,10 +169,12 @@ def _ambient() -> str:
         token = detect_credential()
     except IdentityError as error:
         why = display(str(error), limit=400)
-        status = re.search(r"code=(\d{3})", why)
-        if status is not None and status[1].startswith("4"):
+        status = re.search(r"code=(\d)\d\d", why)
+        if status is not None and status[1] == "4":
             raise RefusedError(f"the {_IDENTITY} refuses", why=why, remedies=LATER) from error
-        if "variable" in why:  # the platform is there, and the job may not ask it
+        if (
+            status is None and "variable" in why
+        ):  # the platform is there, and the job may not ask it
             raise UsageError("this job has no identity", why=why, remedies=_NO_IDENTITY) from error
         raise unavailable(_IDENTITY, why) from error
     if token is None:
