@@ -128,8 +128,12 @@ def listener() -> Iterator[Listener]:
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """A private Sigstore on this machine: identities, certificates, a log (Rekor v1), timestamps."""
+    from lanectl.adapters.bounded import STEP
     from tests.sigstore.simulator import Simulator
 
     one = Simulator()
     yield one
     one.close()
+    for thread in threading.enumerate():
+        if thread.name == STEP:  # left alone by its caller; nobody is there to be asked any more
+            thread.join(10)

@@ -28,6 +28,9 @@ Result = TypeVar("Result")
 _LIMIT: Final = 1 << 20
 """Bytes of an answer."""
 
+STEP: Final = "bounded step"
+"""What the thread of a step is called."""
+
 LATER: Final = (
     Remedy("Nothing is lost: sign with a key now.", ("lanectl", "sign", "--with", "key", "BUNDLE")),
     Remedy("Countersign it later.", ("lanectl", "sign", "--countersign", "BUNDLE")),
@@ -91,7 +94,7 @@ def within(seconds: float, call: Callable[[], Result], server: Callable[[], str]
         except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
             future.set_exception(error)
 
-    Thread(target=run, daemon=True).start()
+    Thread(target=run, daemon=True, name=STEP).start()
     try:
         return future.result(seconds)
     except TimeoutError as error:

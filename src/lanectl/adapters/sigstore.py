@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
+from lanectl.adapters.oidc import find_identity
 from lanectl.errors import (
     LaneError,
     RefusedError,
     Remedy,
     UnavailableError,
     UnreadableError,
-    UsageError,
 )
 from lanectl.formats import envelope, keyless
 from lanectl.model.address import Address
@@ -42,19 +41,9 @@ Result = TypeVar("Result")
 _SECONDS: Final = 30.0
 _STORE: Final = quote("https://tuf-repo-cdn.sigstore.dev", safe="")
 _CONFIG_TYPE: Final = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
-_IDENTITY: Final = "identity provider"
 _AUTHORITY: Final = "certificate authority"
 _STAMPS: Final = "timestamp authority"
 _LOG: Final = "transparency log"
-
-_NO_IDENTITY: Final = (
-    Remedy("In GitHub Actions give the job the permission `id-token: write`."),
-    Remedy("In GitLab CI give the job `id_tokens: SIGSTORE_ID_TOKEN: aud: sigstore`."),
-    Remedy(
-        "Elsewhere give a token for the audience sigstore.",
-        ("lanectl", "sign", "--with", "keyless", "--identity-token", "FILE", "BUNDLE"),
-    ),
-)
 
 
 def public_good_root() -> bytes:
@@ -111,7 +100,7 @@ class KeylessSigner:
         """
         config = self._config if self._config is not None else public_good_config()
         context, root = _read_config(config)
-        token = _identity(self._token, self._seconds)
+        token = find_identity(self._token, self._seconds)
         servers = _Servers(context, self._seconds)
         signer = servers.certify(token)
         data = servers.sign(signer, payload).to_json().encode() + b"\n"
@@ -140,50 +129,6 @@ def _read_config(config: bytes) -> tuple[SigningContext, bytes]:
             remedies=(Remedy("Write the certificate authority's address with https."),),
         )
     return context, root
-
-
-def _identity(given: str | None, seconds: float) -> IdentityToken:
-    """Return a token that is good as far as one can see without its issuer."""
-    from sigstore.oidc import IdentityError, IdentityToken
-
-    from lanectl.adapters.bounded import within
-
-    raw = given if given is not None else within(seconds, _ambient, lambda: _IDENTITY)
-    try:
-        return IdentityToken(raw.strip())
-    except IdentityError as error:
-        raise RefusedError(
-            "the identity token cannot be used",
-            why=display(str(error.__cause__ or error), limit=400),
-            remedies=_NO_IDENTITY[-1:],
-        ) from error
-
-
-def _ambient() -> str:
-    """Ask the CI platform for the job's token. Raises as `KeylessSigner.seal` does."""
-    from sigstore.oidc import IdentityError, detect_credential
-
-    from lanectl.adapters.bounded import LATER, unavailable
-
-    try:
-        token = detect_credential()
-    except IdentityError as error:
-        why = display(str(error), limit=400)
-        status = re.search(r"code=(\d)\d\d", why)
-        if status is not None and status[1] == "4":
-            raise RefusedError(f"the {_IDENTITY} refuses", why=why, remedies=LATER) from error
-        if (
-            status is None and "variable" in why
-        ):  # the platform is there, and the job may not ask it
-            raise UsageError("this job has no identity", why=why, remedies=_NO_IDENTITY) from error
-        raise unavailable(_IDENTITY, why) from error
-    if token is None:
-        raise UsageError(
-            "there is no identity to sign with",
-            why="this is no job of GitHub Actions or GitLab CI, and no token is given",
-            remedies=_NO_IDENTITY,
-        )
-    return token
 
 
 class _Servers:
