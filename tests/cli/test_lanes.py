@@ -22,7 +22,7 @@ LANES = {
     "ledger migrate": "claude",
 }  # fmt: skip
 ANY = [
-    "init", "keys new", "inspect", "verify", "lane", "ledger show",
+    "init", "keys new", "keys rotate", "keys export", "inspect", "verify", "lane", "ledger show",
     "policy show", "policy explain", "policy root", "policy endorse",
 ]  # fmt: skip
 

@@ -38,7 +38,8 @@ class Ceremony:
     def __init__(self, folder: Path) -> None:
         self.machine = Enforcer(folder / "root")
         for name in NAMES:
-            keys.create(str(folder / name), Algorithm.ED25519)
+            path = str(folder / name)
+            keys.store(path, *keys.generate(path, Algorithm.ED25519, encrypt=False))
         self.signers = {name: keys.load(str(folder / name)) for name in NAMES}
         self.files: dict[str, bytes] = {RULES: bundle.rules(), RING: bundle.keyring()}
 

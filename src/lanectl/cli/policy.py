@@ -68,7 +68,9 @@ def root(
 
 @app.command("endorse", cls=LaneCommand)
 def endorse(
-    key: Annotated[str, typer.Option(metavar="FILE", help="Your private key of the root.")],
+    key: Annotated[
+        str, typer.Option(metavar="FILE|agent:KEY", help="Your private key of the root.")
+    ],
     repo: options.Repo = ".",
     dry_run: DryRun = False,
     as_json: options.Json = False,

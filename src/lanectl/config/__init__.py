@@ -38,7 +38,7 @@ def parse_rules(data: bytes) -> Rules:
     trust = parse_trust(table.section("trust"))
     table.end()
     try:
-        return Rules(RepositoryId(identifier) if identifier else None, paths, required, trust)
+        return Rules(RepositoryId(identifier) if identifier else None, paths, required, trust=trust)
     except ValueError as error:
         raise bad(RULES_PATH, "repository.id", str(error)) from error
 

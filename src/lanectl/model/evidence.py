@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lanectl.model.admission import Admission
+    from lanectl.model.approval import Approval
     from lanectl.model.bundle import Bundle, Envelope, Statement
     from lanectl.model.change import FileChange
+    from lanectl.model.content import Content
     from lanectl.model.names import Digest, ObjectFormat, ObjectId
     from lanectl.model.report import Fault, TrustSource
     from lanectl.model.root import Root
     from lanectl.model.settings import Operator, Rules
+    from lanectl.model.signature import SignatureFacts
+    from lanectl.model.signer import Signer
     from lanectl.model.trust import Key, Keyring
 
 
@@ -109,8 +113,9 @@ class AdmissionFacts(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """All facts about one bundle. None means: could not be gathered, so cannot be judged.
 
-    `faults` is what the strict readers refused. `rollback` maps the paths that the statement names
-    to their content in the result tree. `commit_wanted` says that a commit was to be compared.
+    `faults` is what the strict readers refused. `signature` is the bundle's own, `countersignature`
+    a later one by its Builder's side over the same statement. `rollback` maps the paths that the statement names
+    to their content in the result tree. `approvals` are those of this bundle that count by now. `commit_wanted` says that a commit was to be compared.
     `admission` is None where none is there and none is asked for. Under a good one `admitted` is
     its time, and so is `now`, the time by which everything else is judged.
     """
@@ -120,9 +125,8 @@ class Evidence(Struct, frozen=True):
     trust: Trust | None = None
     faults: tuple[Fault, ...] = ()
     signature_present: bool = False
-    envelope: Envelope | None = None
-    signer: Key | None = None
-    signature_valid: bool | None = None
+    signature: SignatureFacts | None = None
+    countersignature: SignatureFacts | None = None
     outer: Statement | None = None
     bundle: Bundle | None = None
     inner: Statement | None = None
@@ -130,11 +134,33 @@ class Evidence(Struct, frozen=True):
     replay: Replay | None = None
     rollback: Mapping[str, bytes] | None = None
     rules: Rules | None = None
+    content: Content | None = None
+    approvals: tuple[Approval, ...] = ()
     commit: CommitFacts | None = None
     commit_parent: CommitFacts | None = None
     commit_wanted: bool = False
     admission: AdmissionFacts | None = None
     admitted: datetime | None = None
+
+    @property
+    def signatures(self) -> tuple[SignatureFacts, ...]:
+        """What was found of every signature that is there."""
+        return tuple(s for s in (self.signature, self.countersignature) if s is not None)
+
+    @property
+    def answering(self) -> SignatureFacts | None:
+        """The signature that counts: the first valid one of an accepted method, else of any."""
+        policy = self.trust.policy if self.trust else TrustPolicy()
+        good = [s for s in self.signatures if s.valid and s.signer is not None]
+        for one in good:
+            if one.signer and one.method in policy.accepted(one.signer.role):
+                return one
+        return good[0] if good else None
+
+    @property
+    def signer(self) -> Signer | None:
+        """Who answers for the bundle."""
+        return self.answering.signer if self.answering else None
 
     @property
     def files(self) -> tuple[FileChange, ...] | None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lanectl.model.address import Address
 from lanectl.model.names import ObjectId, RepositoryId
+from lanectl.model.ruling import Ruling
 from lanectl.model.trust_policy import TrustPolicy
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Rules(Struct, frozen=True):
     migrations: tuple[str, ...] = DEFAULT_MIGRATIONS
     require_handoff: bool = False
     """Whether every pull request must be a handoff."""
+
+    ruling: Ruling = Ruling()
 
     trust: TrustPolicy = TrustPolicy()
     """The section `[trust]`; it holds where the file comes from the target's tip."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lanectl.model.change import ChangeSet, TreeEntry
     from lanectl.model.evidence import CommitFacts, Line, Merge, Replay
     from lanectl.model.names import Digest, ObjectFormat, ObjectId, RepositoryId, Slug
+    from lanectl.model.submission import Submission
     from lanectl.model.trust import PublicKey
 
 
@@ -35,6 +36,10 @@ class ChangeRequest(Struct, frozen=True):
 class ObjectReader(Protocol):
     """Trees and blobs by their ids."""
 
+    def listing(self, tree: ObjectId) -> bytes:
+        """Return the leaves of a tree by path: `mode id 0`, a tab, the path and a NUL each."""
+        ...
+
     def find(
         self,
         tree: ObjectId,
@@ -49,8 +54,10 @@ class ObjectReader(Protocol):
         """
         ...
 
-    def blobs(self, ids: Iterable[ObjectId], *, limit: int) -> Mapping[ObjectId, bytes]:
-        """Return these blobs; over `limit` bytes or missing: left out."""
+    def blobs(
+        self, ids: Iterable[ObjectId], *, limit: int, total: int | None = None
+    ) -> Mapping[ObjectId, bytes]:
+        """Return these blobs; missing, over `limit` bytes, or past `total` in all: left out."""
         ...
 
     def files_at(self, tree: ObjectId, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:
@@ -107,7 +114,7 @@ class Outbox(Protocol):
         ...
 
     def put(
-        self, slug: Slug, artifact: memoryview, statement: bytes, signature: bytes | None
+        self, slug: Slug, artifact: memoryview, statement: bytes, seal: Mapping[str, bytes] | None
     ) -> str:
         """Write a bundle, the signature last and by rename; return the artifact's path."""
         ...
@@ -271,8 +278,16 @@ class EnforcerStore(AnchorStore, Protocol):
         """Remember the target's tip."""
         ...
 
-    def keep(self, digest: Digest, artifact: bytes, signature: bytes) -> None:
+    def keep(self, digest: Digest, submission: Submission) -> None:
         """Keep a copy of an accepted bundle by its digest."""
+        ...
+
+    def keep_summary(self, digest: Digest, summary: bytes) -> None:
+        """Keep this Enforcer's summary of an applied bundle beside it."""
+        ...
+
+    def kept_summary(self, digest: Digest) -> bytes | None:
+        """Return the summary that is kept of an applied bundle."""
         ...
 
     def put_packet(self, digest: Digest, packet: bytes) -> str:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from lanectl.adapters.store import FolderStore
     from lanectl.errors import LaneError
     from lanectl.flows.trust import OperatorFile
-    from lanectl.flows.verify import Submission
     from lanectl.model.names import ObjectId
+    from lanectl.model.submission import Submission
+    from lanectl.ports.signing import GpgReader
 
 
 class EnforcerSide(Struct, frozen=True):
@@ -32,6 +33,8 @@ class EnforcerSide(Struct, frozen=True):
     system: RealSystem
     absent: LaneError | None = None
     """Why there is no repository."""
+
+    gpg: GpgReader | None = None
 
     def require_repository(self) -> GitTargetRepository:
         """Return the repository of a side that was made with one."""
@@ -46,6 +49,7 @@ def enforcer_side(
 ) -> Iterator[EnforcerSide]:
     """Yield the Enforcer's side; `operator` names another operator file (verify and inspect only)."""
     from lanectl.adapters.git.target import GitTargetRepository
+    from lanectl.adapters.gpg import GpgVerifier
     from lanectl.errors import UnreadableError
 
     file = operator_file(operator)
@@ -53,29 +57,30 @@ def enforcer_side(
     limits = pinned.limits if pinned else Limits()
     store = store_of(pinned)
     with contextlib.ExitStack() as stack:
-        repository = absent = None
+        repository = absent = gpg = None
         try:
             git, found, scratch = stack.enter_context(open_git(start, limits))
             repository = GitTargetRepository(git, found, scratch, environment())
+            gpg = GpgVerifier(str(scratch))
         except UnreadableError as error:
             if need_repository:
                 raise
             absent = error
-        yield EnforcerSide(repository, store, file, RealSystem(), absent)
+        yield EnforcerSide(repository, store, file, RealSystem(), absent, gpg)
 
 
 def submission(path: str, signature: str | None, operator: str | None = None) -> Submission:
     """Return a bundle's files, read once."""
     from lanectl.adapters import files
-    from lanectl.flows.verify import Submission
     from lanectl.formats.envelope import FILE_LIMIT
-    from lanectl.model.bundle import SIGNATURE_SUFFIX
+    from lanectl.model.submission import SUFFIXES, Submission
 
     # Compressed bytes can be a little more than what they inflate to.
     artifact = files.read(path, limit=limits(operator).inflated + (1 << 20))
     if signature is not None:
         return Submission(artifact, files.read(signature, limit=FILE_LIMIT))
-    return Submission(artifact, files.read_optional(path + SIGNATURE_SUFFIX, limit=FILE_LIMIT))
+    beside = {s: files.read_optional(path + s, limit=FILE_LIMIT) for s in SUFFIXES}
+    return Submission.of(artifact, {s: data for s, data in beside.items() if data is not None})
 
 
 def admission(path: str) -> bytes | None:
