@@ -16,7 +16,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BIDI: Final = "\u202a-\u202e\u2066-\u2069"
+_CONTROLS: Final = "\u202a-\u202e\u2066-\u2069"
 _MARKS: Final = "\u200e\u200f\u061c"
 _JOINERS: Final = "\u200c\u200d"
 _BLANK: Final = (
@@ -26,7 +26,9 @@ _BLANK: Final = (
 _SELECTORS: Final = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _TAGS: Final = "\U000e0000-\U000e007f"
 
-_HIDDEN: Final = re.compile(f"[{BIDI}{_MARKS}{_JOINERS}{_BLANK}{_SELECTORS}{_TAGS}]")
+_SUPPLEMENTARY: Final = re.compile(f"[\U000e0100-\U000e01ef{_TAGS}]")
+_INVISIBLE: Final = re.compile(f"[{_MARKS}{_JOINERS}{_BLANK}{_SELECTORS}]")
+_BIDI: Final = re.compile(f"[{_CONTROLS}]")
 _RUN: Final = re.compile(
     f"[{_JOINERS}{_BLANK}{_SELECTORS}{_TAGS}{_MARKS}]{{4,}}|[{_SELECTORS}]{{3,}}"
 )
@@ -72,7 +74,7 @@ def smuggled(line: str) -> Iterator[Hidden]:
     if run := _RUN.search(rest):
         yield Hidden("smuggled", f"{len(run[0])} invisible characters, {name_of(run[0][0])} first")
         return
-    for found in _HIDDEN.finditer(rest):
+    for found in _SUPPLEMENTARY.finditer(rest):
         code, before = ord(found[0]), rest[found.start() - 1 : found.start()]
         is_tag = 0xE0000 <= code <= 0xE007F
         if is_tag or (0xE0100 <= code <= 0xE01EF and not _is_ideograph(before)):
@@ -83,7 +85,7 @@ def smuggled(line: str) -> Iterator[Hidden]:
 def bidi(line: str, *, is_code: bool) -> Iterator[Hidden]:
     """Yield a control that reorders text: any in code; in prose overrides, and what is left open."""
     waiting: list[str] = []
-    for found in re.finditer(f"[{BIDI}]", line):
+    for found in _BIDI.finditer(line):
         char = found[0]
         if is_code or char in "\u202d\u202e":
             yield Hidden("bidi", name_of(char))
@@ -100,7 +102,7 @@ def bidi(line: str, *, is_code: bool) -> Iterator[Hidden]:
 def invisible(line: str) -> Iterator[Hidden]:
     """Yield the first invisible character that nothing beside it needs."""
     is_rtl: bool | None = None
-    for found in _HIDDEN.finditer(line):
+    for found in _INVISIBLE.finditer(line):
         char, at = found[0], found.start()
         before, after = line[at - 1 : at], line[at + 1 : at + 2]
         if char in _MARKS:
@@ -120,9 +122,7 @@ def invisible(line: str) -> Iterator[Hidden]:
 
 def _is_needed(char: str, before: str, after: str) -> bool:
     """Whether the characters around make an invisible one part of honest text."""
-    if re.fullmatch(f"[{BIDI}{_TAGS}]", char):
-        return True  # judged elsewhere
-    if re.fullmatch(f"[{_SELECTORS}]", char):
+    if _is_selector(char):
         return not (before.isascii() and (before.isalpha() or before == "_"))
     if char == "\u200d" and _is_symbol(before) and _is_symbol(after):
         return True
@@ -131,6 +131,10 @@ def _is_needed(char: str, before: str, after: str) -> bool:
     if char in "\u115f\u1160\u3164\uffa0":
         return "\u1100" <= before <= "\u11ff" or "\u1100" <= after <= "\u11ff"
     return False
+
+
+def _is_selector(char: str) -> bool:
+    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
 
 
 def _joins(char: str) -> bool:
