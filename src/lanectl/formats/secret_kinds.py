@@ -7,7 +7,6 @@ passwords of Artifactory and public addresses (too much else looks so), keywords
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from msgspec import Struct
@@ -25,7 +24,7 @@ class Kind(Struct, frozen=True):
 
     name: str
     anchors: tuple[bytes, ...]
-    shape: re.Pattern[bytes]
+    shape: str
     plugin: str = ""
     behind: int = 0
     is_word: bool = False
@@ -40,13 +39,13 @@ def _token(
     A literal at the beginning is what the regular expression engine can skip to.
     """
     parts = tuple(a.encode() for a in anchors.split(" "))
-    return Kind(name, parts, re.compile(shape.encode()), plugin, is_word=True, sort=sort)
+    return Kind(name, parts, shape, plugin, is_word=True, sort=sort)
 
 
 def _near(name: str, anchors: str, shape: str, plugin: str = "", *, behind: int = 0) -> Kind:
     """Return a kind that is known by what stands beside it."""
     parts = tuple(a.encode() for a in anchors.split(" "))
-    return Kind(name, parts, re.compile(shape.encode()), plugin, behind)
+    return Kind(name, parts, shape, plugin, behind)
 
 
 DISCORD: Final = "Discord bot token"
