@@ -32,8 +32,44 @@ KeyFile = Annotated[
     str | None,
     typer.Option(
         "--key",
-        metavar="FILE",
+        metavar="FILE|agent:KEY",
         help="The private key. [default: $LANECTL_BUILDER_KEY, then the one that `keys new` made]",
+    ),
+]
+IdentityToken = Annotated[
+    str | None,
+    typer.Option(
+        "--identity-token",
+        metavar="FILE",
+        help="Keyless: the identity token, - for standard input. [default: the one of the CI job]",
+    ),
+]
+SigstoreConfig = Annotated[
+    str | None,
+    typer.Option(
+        "--sigstore",
+        metavar="FILE",
+        help="Keyless: a client trust configuration. [default: the public-good instance]",
+    ),
+]
+GpgKey = Annotated[
+    str | None,
+    typer.Option("--gpg-key", metavar="FINGERPRINT", help="GPG: the key of your own gpg."),
+]
+Svid = Annotated[
+    str | None,
+    typer.Option("--svid", metavar="FILE", help="SPIFFE: the SVID and its chain, PEM."),
+]
+SvidKey = Annotated[
+    str | None, typer.Option("--svid-key", metavar="FILE", help="SPIFFE: the SVID's private key.")
+]
+PassphraseFd = Annotated[
+    int | None,
+    typer.Option(
+        "--passphrase-fd",
+        min=0,
+        metavar="N",
+        help="Read an encrypted key's passphrase from this descriptor. [default: $LANECTL_PASSPHRASE_FD]",
     ),
 ]
 Reviewers = Annotated[
@@ -53,7 +89,7 @@ OrderKey = Annotated[
     str | None,
     typer.Option(
         "--key",
-        metavar="FILE",
+        metavar="FILE|agent:KEY",
         help="The private key. [default: $LANECTL_LEAD_KEY, then the role's own default place]",
     ),
 ]

@@ -78,6 +78,7 @@ def exit_code(report: VerificationReport) -> ExitCode:
     codes = {
         Outcome.ACCEPTED: ExitCode.OK,
         Outcome.REJECTED: ExitCode.FINDINGS,
+        Outcome.HELD: ExitCode.HELD,
         Outcome.UNVERIFIED: ExitCode.UNJUDGED,
     }
     return codes[report.outcome]
@@ -103,7 +104,7 @@ def show(report: VerificationReport, why: LaneError | None, bundle: str, output:
 def _show_text(report: VerificationReport) -> None:
     from lanectl.model.display import display
 
-    signs = {"passed": "✓", "failed": "✗", "not-judged": "–"}
+    signs = {"passed": "✓", "failed": "✗", "held": "!", "not-judged": "–"}
     rows = [
         (
             f"{s.number:>2}",
@@ -120,7 +121,7 @@ def _show_text(report: VerificationReport) -> None:
         )
         render.data(f"        {display(report.trust.ref)} at {report.trust.tip}")
     if report.signer:
-        render.data(f"signer  {display(report.signer.name)}, key {report.signer.public.id}")
+        render.data(f"signer  {display(report.signer.name)}, {display(report.signer.shown)}")
     render.data(f"bundle  sha256:{report.digest}")
     if report.admission:
         at = f"{report.admission.at:%Y-%m-%d %H:%M:%S}Z"

@@ -21,7 +21,7 @@ from lanectl.flows.publish_bundle import Admitted
 from lanectl.flows.recorder import applied_id, claimed
 from lanectl.flows.refusal import record_refusal
 from lanectl.flows.trust import read_operator
-from lanectl.flows.verify import Submission, verify
+from lanectl.flows.verify import verify
 from lanectl.model.admission import Admission
 from lanectl.model.handoff import feature_branch
 from lanectl.model.ledger import LEASE, Claim, EventKind, HandoffKey, HandoffState
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lanectl.flows.office import Enforcer
     from lanectl.model.ledger import HandoffRow, Head
     from lanectl.model.report import VerifiedBundle
+    from lanectl.model.submission import Submission
     from lanectl.ports.publishing import Remote
 
 
@@ -75,10 +76,7 @@ def submit(
     remote = enforcer.remote(operator) if wishes else None
     with opened(enforcer, operator, remote, changes=not dry_run) as office:
         office.refuse_frozen(Digest.of(submission.artifact))
-        report = verify(
-            submission, trust=office.trust, untrusted=None,
-            repository=enforcer.repository, system=enforcer.system,
-        )  # fmt: skip
+        report = _verify(enforcer, office, submission)
         if report.outcome is not Outcome.ACCEPTED:
             if not dry_run:
                 record_refusal(office, report)
@@ -89,6 +87,14 @@ def submit(
         if dry_run:
             return Submitted(report, _plan(job, sign=sign))
         return _act(job, wishes, sign=sign)
+
+
+def _verify(enforcer: Enforcer, office: Office, submission: Submission) -> VerificationReport:
+    approvals = office.approvals(Digest.of(submission.artifact), enforcer.repository)
+    return verify(
+        submission, trust=office.trust, untrusted=None, repository=enforcer.repository,
+        system=enforcer.system, gpg=enforcer.gpg, approvals=approvals,
+    )  # fmt: skip
 
 
 def _act(job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
@@ -164,7 +170,7 @@ def _queue(job: _Job, row: HandoffRow | None) -> None:
         return
     data = {
         "bundle": digest, "slug": said.slug, "base": said.base, "result_tree": said.result_tree,
-        "signer": job.verified.signer.public.id,
+        "signer": job.verified.signer.id,
     }  # fmt: skip
     try:
         job.office.recorder.record(EventKind.QUEUED, job.key, data)
@@ -192,7 +198,7 @@ def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied,
     admitted = Admitted(admission, admit(admission, office.signer))
     data = {
         "bundle": digest, "commit": applied.commit, "branch": applied.branch,
-        "claim": claim.token, "signer": job.verified.signer.public.id,
+        "claim": claim.token, "signer": job.verified.signer.id,
         "enforcer": office.signer.public.id, "policy": office.trust.source.tip,
         "admission": admitted.file.decode("ascii"),
     }  # fmt: skip
@@ -240,12 +246,9 @@ def _publish(
                 f"this change was applied as bundle sha256:{applied.bundle}, of which no copy is left",
                 remedies=(Remedy("Apply that bundle again, with --pr."),),
             )
-        if kept is not None and kept != (submission.artifact, submission.signature):
-            submission = Submission(*kept)
-            first = verify(
-                submission, trust=office.trust, untrusted=None,
-                repository=enforcer.repository, system=enforcer.system,
-            )  # fmt: skip
+        if kept is not None and kept != submission:
+            submission = kept
+            first = _verify(enforcer, office, submission)
             if first.outcome is not Outcome.ACCEPTED:
                 return Submitted(first)
             verified = first.accept()

@@ -8,32 +8,46 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl.errors import ExitCode, LaneError
+from lanectl.model.decision import Decision
 
 if TYPE_CHECKING:
     from lanectl.errors import Remedy
     from lanectl.model.admission import Admission
     from lanectl.model.bundle import Bundle, Circumstances, Statement
     from lanectl.model.change import FileChange
+    from lanectl.model.decision import Subject
     from lanectl.model.names import Digest, ObjectId
-    from lanectl.model.trust import Key
+    from lanectl.model.signer import Signer
 
 
 class Rule(Struct, frozen=True):
-    """One rule: its id `family/name` (the family is a file in `checks/`), why, and what to do."""
+    """One rule: its id `family/name` (the family is a file in `checks/`), why, and what to do.
+
+    `decision` is what it means where the policy says nothing. `example` is an input that breaks it.
+    """
 
     id: str
     title: str
     why: str
     remedy: Remedy
+    decision: Decision = Decision.BLOCK
+    example: str = ""
 
 
 class Fault(Struct, frozen=True):
-    """What a strict reader or an observation found wrong, before a rule gives it its meaning."""
+    """What a strict reader or an observation found wrong, before a rule gives it its meaning.
+
+    A fault of content names its `subject`, where there is one its `line` in the new file (from 1),
+    and a secret's `fingerprint`.
+    """
 
     rule: str
     where: str = ""
     got: str = ""
     expected: str = ""
+    subject: Subject | None = None
+    line: int = 0
+    fingerprint: str = ""
 
 
 class MalformedError(Exception):
@@ -45,12 +59,20 @@ class MalformedError(Exception):
 
 
 class Finding(Struct, frozen=True):
-    """One broken rule at one place. Every finding of this version blocks."""
+    """One broken rule at one place, and what was decided about it.
+
+    `allowed_by` says why a rule that holds or blocks does not: the policy's words, or an approval.
+    """
 
     rule: Rule
     where: str
     got: str
     expected: str
+    decision: Decision = Decision.BLOCK
+    subject: Subject | None = None
+    line: int = 0
+    fingerprint: str = ""
+    allowed_by: str = ""
 
 
 class RejectedError(LaneError):
@@ -68,6 +90,7 @@ class StepState(enum.StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    HELD = "held"
     NOT_JUDGED = "not-judged"
 
 
@@ -85,6 +108,7 @@ class Outcome(enum.StrEnum):
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    HELD = "held"
     UNVERIFIED = "unverified"
 
 
@@ -110,7 +134,7 @@ class VerificationReport(Struct, frozen=True):
     untrusted_because: str
     bundle: Bundle | None
     statement: Statement | None
-    signer: Key | None
+    signer: Signer | None
     files: tuple[FileChange, ...]
     admission: Admission | None = None
 
@@ -121,12 +145,16 @@ class VerificationReport(Struct, frozen=True):
 
     @property
     def outcome(self) -> Outcome:
-        """Rejected with any finding; accepted only if every step passed under trust."""
-        if self.findings:
+        """Rejected with any block; accepted only if every step passed under trust.
+
+        Held if nothing but an approval is missing.
+        """
+        if any(f.decision is Decision.BLOCK for f in self.findings):
             return Outcome.REJECTED
-        if self.trust is None or any(s.state is not StepState.PASSED for s in self.steps):
+        states = {step.state for step in self.steps}
+        if self.trust is None or StepState.NOT_JUDGED in states or StepState.FAILED in states:
             return Outcome.UNVERIFIED
-        return Outcome.ACCEPTED
+        return Outcome.HELD if StepState.HELD in states else Outcome.ACCEPTED
 
     def accept(self) -> VerifiedBundle:
         """Return what `apply` takes. Raises ValueError unless the outcome is `accepted`."""
@@ -148,7 +176,7 @@ class VerifiedBundle(Struct, frozen=True):
 
     bundle: Bundle
     statement: Statement
-    signer: Key
+    signer: Signer
     seal: object
 
     @property

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lanectl.model.change import ChangeSet, TreeEntry
     from lanectl.model.evidence import CommitFacts, Line, Merge, Replay
     from lanectl.model.names import Digest, ObjectFormat, ObjectId, RepositoryId, Slug
+    from lanectl.model.submission import Submission
     from lanectl.model.trust import PublicKey
 
 
@@ -35,14 +36,20 @@ class ChangeRequest(Struct, frozen=True):
 class ObjectReader(Protocol):
     """Trees and blobs by their ids."""
 
+    def listing(self, tree: ObjectId) -> bytes:
+        """Return the leaves of a tree by path: `mode id 0`, a tab, the path and a NUL each."""
+        ...
+
     def find(
         self, tree: ObjectId, wanted: Callable[[bytes], bool], *, hints: Sequence[bytes] = ...
     ) -> Sequence[TreeEntry]:
         """Return the leaves of a tree whose path is wanted; every such path holds one of `hints`."""
         ...
 
-    def blobs(self, ids: Iterable[ObjectId], *, limit: int) -> Mapping[ObjectId, bytes]:
-        """Return these blobs; over `limit` bytes or missing: left out."""
+    def blobs(
+        self, ids: Iterable[ObjectId], *, limit: int, total: int | None = None
+    ) -> Mapping[ObjectId, bytes]:
+        """Return these blobs; missing, over `limit` bytes, or past `total` in all: left out."""
         ...
 
     def files_at(self, tree: ObjectId, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:
@@ -99,7 +106,7 @@ class Outbox(Protocol):
         ...
 
     def put(
-        self, slug: Slug, artifact: memoryview, statement: bytes, signature: bytes | None
+        self, slug: Slug, artifact: memoryview, statement: bytes, seal: Mapping[str, bytes] | None
     ) -> str:
         """Write a bundle, the signature last and by rename; return the artifact's path."""
         ...
@@ -257,7 +264,7 @@ class EnforcerStore(AnchorStore, Protocol):
         """Remember the target's tip."""
         ...
 
-    def keep(self, digest: Digest, artifact: bytes, signature: bytes) -> None:
+    def keep(self, digest: Digest, submission: Submission) -> None:
         """Keep a copy of an accepted bundle by its digest."""
         ...
 

@@ -62,7 +62,7 @@ def _fields() -> Iterator[Defect]:
         "payload-type": ("envelope/payload-type", put("dsseEnvelope.payloadType", "application/json")),
         "payload-type-null": ("envelope/payload-type", put("dsseEnvelope.payloadType", None)),
         "message-signature": (_BAD, put("messageSignature", {"signature": "AAAA"})),
-        "certificate": (_BAD, put(material, {"certificate": {"rawBytes": "AAAA"}})),
+        "certificate": (_BAD, put(material, {"certificate": {"rawBytes": "AAAA", "hint": "AAAA"}})),
         "key-and-certificate": (_BAD, put(f"{material}.certificate", {"rawBytes": "AAAA"})),
         "transparency-log": (_BAD, put(f"{material}.tlogEntries", [])),
         "raw-key": (_BAD, put(f"{material}.publicKey", {"rawBytes": "AAAA", "hint": "AAAA"})),
