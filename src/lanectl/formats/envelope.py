@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json as plain_json
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from lanectl.formats import json, sigstore_bundle
 from lanectl.formats.fields import Fields
@@ -17,6 +17,9 @@ from lanectl.formats.statement import LIMIT
 from lanectl.model.bundle import Envelope
 from lanectl.model.report import Fault, MalformedError
 from lanectl.model.trust import PublicKey, hint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -37,11 +40,24 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
 
 def write(payload: bytes, signature: bytes, key: PublicKey) -> bytes:
     """Return the signature file over an in-toto payload."""
+    return _write({"publicKey": {"hint": hint_of(key.id)}}, payload, signature)
+
+
+def write_certified(payload: bytes, signature: bytes, chain: Sequence[bytes]) -> bytes:
+    """Return the signature file over an in-toto payload, with the signer's certificates as DER.
+
+    The signer's own comes first; `chain` holds at least one.
+    """
+    certificates = [{"rawBytes": base64.b64encode(c).decode("ascii")} for c in chain]
+    return _write({"x509CertificateChain": {"certificates": certificates}}, payload, signature)
+
+
+def _write(material: dict[str, Any], payload: bytes, signature: bytes) -> bytes:
     return (
         plain_json.dumps(
             {
                 "mediaType": MEDIA_TYPE,
-                "verificationMaterial": {"publicKey": {"hint": hint_of(key.id)}},
+                "verificationMaterial": material,
                 "dsseEnvelope": {
                     "payload": base64.b64encode(payload).decode("ascii"),
                     "payloadType": PAYLOAD_TYPE,
