@@ -165,7 +165,7 @@ def _signatures(evidence: Evidence) -> Iterator[Fault]:
         return
     policy, at = evidence.trust.policy, evidence.now
     for facts in evidence.signatures:
-        yield from keyless.check(facts, policy, at=at)
+        yield from keyless.check(facts, policy, at)
         yield from spiffe.check(facts, policy, at)
         yield from gpg.check(facts, policy, at)
 
