@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from lanectl.model.display import display
+from lanectl.model.expiry import SOON, expiring
 from lanectl.model.root import ROOT_PATH
 from lanectl.model.settings import RULES_PATH
 from lanectl.model.signer import Method
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from lanectl.model.trust import Key
     from lanectl.model.trust_policy import Span
 
-SOON: Final = timedelta(days=14)
 _DAY: Final = "%Y-%m-%d"
 _TASKS: Final = {
     Role.BUILDER: "sign bundles",
@@ -49,7 +49,7 @@ class Entry(Struct, frozen=True):
 
 
 class Warned(Struct, frozen=True):
-    """Something that ends within 14 days, or has ended within the last 14."""
+    """Something that ends soon, or has ended lately and was not taken out."""
 
     what: str
     ends: datetime
@@ -68,11 +68,13 @@ def entries(trust: Trust) -> tuple[Entry, ...]:
 
 
 def warnings(trust: Trust, now: datetime) -> tuple[Warned, ...]:
-    """Return what ends soon, the first to end first."""
+    """Return what ends soon, the first to end first; a key that was rotated is not among it."""
+    keys = {key.public.id for key in expiring(trust.keyring.keys, now)}
     found = (
         Warned(f"{e.method} of {e.name} ({e.role}), {e.id}", e.not_after, e.not_after <= now)
         for e in entries(trust)
-        if e.not_after and not e.is_revoked and abs(e.not_after - now) < SOON
+        if e.not_after
+        and (e.id in keys if e.method is Method.KEY else abs(e.not_after - now) < SOON)
     )
     return tuple(sorted(found, key=lambda w: w.ends))
 
