@@ -100,6 +100,14 @@ def ceremony(tmp_path: Path) -> Ceremony:
     return made
 
 
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Ceremony:
+    """The same files, on no branch."""
+    made = Ceremony(tmp_path_factory.mktemp("papers"))
+    made.change(ROOT_PATH, made.root(2, "alice", "bob", "carol"))
+    return made
+
+
 def stricter(ceremony: Ceremony) -> None:
     ceremony.change(RULES, bundle.rules() + b"[trust]\nvalidity_days = 1\n")
 
@@ -343,9 +351,9 @@ def test_a_root_held_by_a_lane(ceremony: Ceremony) -> None:
 # the files ----------------------------------------------------------------------------------------
 
 
-def test_what_is_signed_is_written_down_a_second_time(ceremony: Ceremony) -> None:
-    said = formats.read_endorsement(ceremony.signed(7, "alice"))
-    files = {path: hashlib.sha256(data).hexdigest() for path, data in ceremony.files.items()}
+def test_what_is_signed_is_written_down_a_second_time(papers: Ceremony) -> None:
+    said = formats.read_endorsement(papers.signed(7, "alice"))
+    files = {path: hashlib.sha256(data).hexdigest() for path, data in papers.files.items()}
     payload = json.dumps(
         {"files": files, "repository": bundle.REPOSITORY, "version": "7"},
         sort_keys=True, separators=(",", ":"),
@@ -374,9 +382,9 @@ ROOTS: dict[str, tuple[Edit, str]] = {
 
 
 @pytest.mark.parametrize("case", ROOTS)
-def test_a_root_that_is_none(case: str, ceremony: Ceremony) -> None:
+def test_a_root_that_is_none(case: str, papers: Ceremony) -> None:
     edit, says = ROOTS[case]
-    document = json.loads(ceremony.files[ROOT_PATH])
+    document = json.loads(papers.files[ROOT_PATH])
     edit(document)
     with pytest.raises(MalformedError) as caught:
         formats.read_root(json.dumps(document).encode())
@@ -401,9 +409,9 @@ SIGNED: dict[str, tuple[Edit, str]] = {
 
 
 @pytest.mark.parametrize("case", SIGNED)
-def test_signatures_that_are_none(case: str, ceremony: Ceremony) -> None:
+def test_signatures_that_are_none(case: str, papers: Ceremony) -> None:
     edit, says = SIGNED[case]
-    document = json.loads(ceremony.signed(1, "alice"))
+    document = json.loads(papers.signed(1, "alice"))
     edit(document)
     with pytest.raises(MalformedError) as caught:
         formats.read_endorsement(json.dumps(document).encode())
@@ -419,6 +427,6 @@ def test_a_malformed_file_at_the_tip(path: str, ceremony: Ceremony) -> None:
     assert path in caught.value.what
 
 
-def test_a_signature_is_base64_of_its_bytes(ceremony: Ceremony) -> None:
-    [item] = json.loads(ceremony.signed(1, "alice"))["signatures"]
+def test_a_signature_is_base64_of_its_bytes(papers: Ceremony) -> None:
+    [item] = json.loads(papers.signed(1, "alice"))["signatures"]
     assert len(base64.b64decode(item["signature"])) == 64
