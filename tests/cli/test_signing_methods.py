@@ -124,7 +124,7 @@ def test_spiffe(world: World) -> None:
     at = datetime.now(UTC).replace(microsecond=0)
     root = svids.root(start=at - timedelta(hours=1), end=at + timedelta(days=1))
     leaf = root.issue(svids.workload(SVID, start=at - timedelta(minutes=5), end=at + timedelta(hours=1)))  # fmt: skip
-    trust(world, SPIFFE, **{"spiffe__acme_dot_test_dot_pem": root.pem})
+    trust(world, SPIFFE, spiffe__acme_dot_test_dot_pem=root.pem)
     chain, key = world.root / "svid.pem", world.root / "svid_key.pem"
     chain.write_bytes(leaf.pem)
     write(key, leaf.key_pem, 0o600)
