@@ -46,16 +46,16 @@ RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in fami
 """Every rule by its id, in the order of verification."""
 
 
-def judge(evidence: Evidence) -> tuple[Step, ...]:
-    """Return all steps with all findings of those that could run."""
+def judge(evidence: Evidence, *, first: int | None = None) -> tuple[Step, ...]:
+    """Return all steps, or only the first of them, with all findings of those that could run."""
     steps: list[Step] = []
     wanted = {"commit": evidence.commit_wanted, "admission": evidence.admission is not None}
-    for title, is_possible, check, families in _STEPS:
+    for title, is_possible, check, families in _STEPS[:first]:
         if not wanted.get(title, True):
             continue
         refused = [f for f in evidence.faults if f.rule.partition("/")[0] in families]
         faults = [*refused, *check(evidence)]
-        findings = tuple(dict.fromkeys(find(faults)))
+        findings = tuple(dict.fromkeys(find(faults))) if faults else ()
         if findings:
             state = StepState.FAILED
         else:
@@ -66,7 +66,7 @@ def judge(evidence: Evidence) -> tuple[Step, ...]:
 
 def is_authenticated(evidence: Evidence) -> bool:
     """Whether the steps that come before inflating anything have passed."""
-    return all(step.state is StepState.PASSED for step in judge(evidence)[:_BEFORE_INFLATING])
+    return all(step.state is StepState.PASSED for step in judge(evidence, first=_BEFORE_INFLATING))
 
 
 def is_admitted(evidence: Evidence) -> bool:

@@ -99,8 +99,8 @@ def check(evidence: Evidence) -> Iterator[Fault]:
 
 
 def _check_times(evidence: Evidence, at: Circumstances) -> Iterator[Fault]:
-    span = f"{at.issued:%Y-%m-%d %H:%M}Z to {at.expires:%Y-%m-%d %H:%M}Z"
     if at.issued > evidence.now + SKEW or not timedelta() < at.expires - at.issued <= VALIDITY:
+        span = f"{at.issued:%Y-%m-%d %H:%M}Z to {at.expires:%Y-%m-%d %H:%M}Z"
         yield Fault(
             "handoff/time", "environment", span, "issued in the past, for seven days at most"
         )

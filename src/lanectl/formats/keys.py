@@ -5,6 +5,7 @@ Private keys never come here: they live in `adapters/keys.py`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lanectl.model.names import Digest
@@ -62,6 +63,7 @@ def is_valid_signature(key: PublicKey, signature: bytes, message: bytes) -> bool
     return True
 
 
+@lru_cache(maxsize=256)
 def _load(pem: str) -> PublicKeyTypes:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
