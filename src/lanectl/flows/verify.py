@@ -48,12 +48,14 @@ def verify(
     commit: str | None = None,
     admission: bytes | None = None,
     admission_required: bool = False,
+    replay: bool = True,
 ) -> VerificationReport:
     """Return the report over a bundle, with all findings of the steps that could run.
 
     `commit` is a revision to compare with the bundle. Without trust the outcome is `unverified`
     at best, and `untrusted` says why. Under a good `admission`, the file's bytes, the bundle is
-    judged by the time it was admitted at: `apply` never gives one.
+    judged by the time it was admitted at: `apply` never gives one. Without `replay` the steps that
+    need the base are not judged, so nothing is accepted.
     """
     evidence = Evidence(
         now=system.now(),
@@ -69,7 +71,7 @@ def verify(
     if admission is not None or admission_required:
         evidence = gather_admission(evidence, admission, repository)
     if trust is None or checks.is_authenticated(evidence):
-        evidence = _gather_content(evidence, submission.artifact, repository)
+        evidence = _gather_content(evidence, submission.artifact, repository if replay else None)
     statement_read = evidence.outer or evidence.inner
     return VerificationReport(
         digest=evidence.artifact,

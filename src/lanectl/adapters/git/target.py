@@ -71,10 +71,8 @@ class GitTargetRepository(GitRepository):
     def replay(self, handoff: Handoff, patch: memoryview) -> Replay:
         """Apply a patch to the base tree in the own index; never in a work tree."""
         run, git_dir = self.git.run, self.objects.git_dir
-        base_tree = self.objects.commit_tree(handoff.base) or handoff.base_tree
-        reading = self.git.start("read-tree", base_tree, git_dir=git_dir)
-        engine = f"git {self.git.version()}"
-        reading.result()
+        base_tree = self.commit_tree(handoff.base) or handoff.base_tree
+        engine = self._fill_index(base_tree)
         try:
             run(
                 *_STORED,
@@ -95,6 +93,13 @@ class GitTargetRepository(GitRepository):
         if problem:
             return Replay(base_tree, None, engine, canonical=False, files=(), problem=problem)
         return Replay(base_tree, tree, engine, canonical=canonical, files=files)
+
+    def _fill_index(self, tree: ObjectId) -> str:
+        """Read a tree into the own index; return the name of the git that does it."""
+        reading = self.git.start("read-tree", tree, git_dir=self.objects.git_dir)
+        engine = f"git {self.git.version()}"
+        reading.result()
+        return engine
 
     def trial_merge(self, target: ObjectId, commit: ObjectId) -> Merge:
         """Return what merging a commit into the target would give."""
