@@ -34,15 +34,18 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def in_order(count: int, prepare: Callable[[], Work], *, workers: int) -> Generator[bytes | None]:
+def in_order(
+    count: int, prepare: Callable[[], Work], *, workers: int, patience: float = _PATIENCE
+) -> Generator[bytes | None]:
     """Yield what the work makes of 0, 1, … `count` - 1; None for a piece whose process died.
 
-    Each worker prepares once. With one worker or one piece it is this process that works.
+    Each worker prepares once. With one worker or one piece it is this process that works. In the
+    end a worker is interrupted, and killed after `patience` seconds.
     """
     if min(workers, count) <= 1:
         yield from map(prepare(), range(count))
         return
-    crew = _Crew(count, prepare, min(workers, count))
+    crew = _Crew(count, prepare, min(workers, count), patience)
     try:
         yield from crew.results()
     finally:
@@ -90,13 +93,13 @@ class _Worker:
         self.read.clear()
         return answer
 
-    def bury(self) -> None:
+    def bury(self, patience: float) -> None:
         """Close the pipes and wait for the end, which may have to be hastened."""
         for fd in self.ends:
             os.close(fd)
         if self.piece is not None:
             _signal(self.pid, signal.SIGINT)  # it ends its git children
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + patience
         while not os.waitpid(self.pid, os.WNOHANG)[0]:
             if time.monotonic() > until:
                 _signal(self.pid, signal.SIGKILL)
@@ -106,9 +109,12 @@ class _Worker:
 
 
 class _Crew:
-    def __init__(self, count: int, prepare: Callable[[], Work], workers: int) -> None:
+    def __init__(
+        self, count: int, prepare: Callable[[], Work], workers: int, patience: float
+    ) -> None:
         self._count = count
         self._prepare = prepare
+        self._patience = patience
         self._next = 0  # to hand out
         self._due = 0  # to yield
         self._done: dict[int, bytes | None] = {}
@@ -129,7 +135,7 @@ class _Crew:
     def end(self) -> None:
         self._selector.close()
         while self._workers:
-            self._workers.pop().bury()
+            self._workers.pop().bury(self._patience)
 
     def _hire(self) -> None:
         worker = _Worker(self._prepare, self._workers)
@@ -159,7 +165,7 @@ class _Crew:
             worker.piece = None
         self._selector.unregister(worker.answers)
         self._workers.remove(worker)
-        worker.bury()
+        worker.bury(self._patience)
         if self._next < self._count:
             self._hire()
 
