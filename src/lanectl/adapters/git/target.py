@@ -84,9 +84,7 @@ class GitTargetRepository(GitRepository):
                 data=patch,
             )
             tree = ObjectId(run(*_STORED, "write-tree", git_dir=git_dir).decode("ascii").strip())
-            again = self.objects.patch(base_tree, tree, limit=len(patch))
-            files = self.objects.files(base_tree, tree)
-            canonical = again.equals(patch)
+            files, canonical = self.objects.compare(base_tree, tree, patch)
             problem = self.objects.refusal(base_tree, tree, files)
         except GitError as error:
             problem = error.why
