@@ -17,7 +17,10 @@ import pytest
 from bench.bench import LANECTL
 from lanectl.adapters import inbox as inboxes
 from lanectl.adapters.inbox import Inbox
+from lanectl.cli import verify_folder
+from lanectl.cli.options import Format
 from lanectl.errors import UnreadableError
+from lanectl.flows.verify_many import Judged
 from tests.assets.bundles.workshop.bundle import MISSING, Made, Plan, make
 from tests.checks.enforcer import Enforcer
 from tests.formats.test_report import VALIDATOR
@@ -262,6 +265,39 @@ def test_a_reader_that_goes_away_ends_it_quietly(machine: Machine) -> None:
     os.close(written)
     assert b"Traceback" not in done.stderr
     assert leftovers() == []
+
+
+def test_a_bug_costs_one_bundle_and_is_told_without_its_text() -> None:
+    def broken() -> Judged:
+        raise RuntimeError("what a bundle said")
+
+    for form in Format:
+        told = verify_folder.say(b"p", broken, "in", form)
+        assert told.code == 70
+        assert "this is a bug in lanectl: RuntimeError at test_verify_folder.py:" in told.body
+        assert "what a bundle said" not in told.body
+
+
+@pytest.mark.e2e
+def test_a_judge_that_is_killed_costs_its_own_bundle(machine: Machine) -> None:
+    for name in range(100):
+        machine.good(f"{name:03}")
+    command = [*LANECTL, "verify", str(machine.inbox), "--repo", str(machine.enforcer.clone)]
+    process = subprocess.Popen(
+        [*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stderr
+    first = process.stdout.readline()
+    [worker, *_] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(worker), signal.SIGKILL)
+    reports = [json.loads(line) for line in (first, *process.stdout)]
+    assert [r["path"] for r in reports] == [f"{n:03}/artifact.tar.gz" for n in range(100)]
+    lost = [r for r in reports if r["outcome"] != "accepted"]
+    assert [r["unverified_because"] for r in lost] == ["the process that judged it was killed"]
+    assert process.wait() == (70 if lost else 0)
+    assert "Traceback" not in process.stderr.read()
+    assert len(lost) == 1
 
 
 @pytest.mark.e2e

@@ -20,7 +20,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="BUNDLE",
-            help="The bundle, an artifact.tar.gz; or a folder: every one below it.",
+            help="The bundle, an artifact.tar.gz; or a folder: every one below it, with --json one report a line.",
         ),
     ] = None,
     pull_request: Annotated[

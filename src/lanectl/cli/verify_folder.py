@@ -48,12 +48,15 @@ def judge(
     with many.session(folder, repo, operator, replay=replay) as session:
         for place in session.skipped:
             render.talk(f"{display_path(place)} is a symbolic link, and none is followed here")
-        answers = session.answers(lambda place, judging: _say(place, judging, folder, output))
+        answers = session.answers(
+            lambda place, judging: msgspec.msgpack.encode(say(place, judging, folder, output))
+        )
         with contextlib.closing(answers), render.count(len(session.places)) as count:
             for place, answer in zip(session.places, answers, strict=True):
                 said = _heard(place, answer, folder, output)
                 if output is not Format.SARIF:
                     sys.stdout.write(said.body)
+                    sys.stdout.flush()  # who reads it sees each as it comes
                     said = msgspec.structs.replace(said, body="")
                 told.append(said)
                 count(len(told))
@@ -63,12 +66,13 @@ def judge(
     return worst(said.code for said in told)
 
 
-def _say(place: bytes, judging: Callable[[], Judged], folder: str, output: Format) -> bytes:
+def say(place: bytes, judging: Callable[[], Judged], folder: str, output: Format) -> Said:
+    """Return what is told of one bundle, whatever happens while it is judged."""
     try:
         judged = judging()
     except Exception as error:  # noqa: BLE001 - the boundary of one bundle: the others are judged
         judged = Judged(place, problem=BugError(render.bug_line(error)))
-    return msgspec.msgpack.encode(_written(judged, folder, output))
+    return _written(judged, folder, output)
 
 
 def _heard(place: bytes, answer: bytes | None, folder: str, output: Format) -> Said:
