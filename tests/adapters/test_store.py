@@ -10,6 +10,7 @@ from lanectl.adapters import files
 from lanectl.adapters.store import FolderStore, operator_path, state_folder
 from lanectl.errors import UnreadableError, UsageError
 from lanectl.model.names import Digest, ObjectId, RepositoryId
+from lanectl.model.submission import Submission
 from tests.world import write
 
 TIP = ObjectId("a" * 40)
@@ -57,7 +58,7 @@ def test_damaged_state_is_an_error_not_an_absence(store: FolderStore, garbage: b
 
 
 def test_state_is_private(store: FolderStore) -> None:
-    store.keep(BUNDLE, b"artifact", b"signature")
+    store.keep(BUNDLE, Submission(b"artifact", b"signature"))
     kept = store.folder / "bundles" / BUNDLE
     assert (kept / "artifact.tar.gz").read_bytes() == b"artifact"
     assert (kept / "artifact.tar.gz").stat().st_mode & 0o777 == 0o600

@@ -15,11 +15,12 @@ from lanectl.adapters.git.process import Git
 from lanectl.adapters.git.target import GitTargetRepository
 from lanectl.adapters.store import FolderStore, state_folder
 from lanectl.flows.trust import OperatorFile, load_trust, read_operator
-from lanectl.flows.verify import Submission, verify
+from lanectl.flows.verify import verify
 from lanectl.model.bundle import Handoff
 from lanectl.model.evidence import Replay, Trust
 from lanectl.model.names import RepositoryId
 from lanectl.model.report import VerificationReport
+from lanectl.model.submission import Submission
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Made, Plan, make
 from tests.world import git, write

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec.structs import replace
 
 from lanectl.flows.admit import admit
-from lanectl.flows.verify import Submission, verify
+from lanectl.flows.verify import verify
 from lanectl.formats import admission as format_
 from lanectl.formats import envelope, statement
 from lanectl.formats.keys import read_public_key
@@ -27,6 +27,7 @@ from lanectl.model.evidence import Trust
 from lanectl.model.ledger import LedgerId
 from lanectl.model.names import Digest, ObjectId, RepositoryId
 from lanectl.model.report import Outcome, StepState, VerificationReport
+from lanectl.model.submission import Submission
 from lanectl.model.trust import Key, Keyring, PublicKey, Revocation
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Plan, make

@@ -24,7 +24,8 @@ from lanectl.model.names import Digest, Lane, ObjectFormat, ObjectId, Repository
 from lanectl.model.pull_request import Proposal
 from lanectl.model.report import Step, StepState, TrustSource, VerificationReport
 from lanectl.model.sbom import ComponentDelta
-from lanectl.model.trust import Algorithm, Key, PublicKey, Role
+from lanectl.model.signer import Method, Signer
+from lanectl.model.trust import Role
 from tests.world import git, write
 
 FUZZ = settings(max_examples=100, deadline=None)
@@ -44,9 +45,8 @@ HOSTILE = st.lists(st.sampled_from(ATTACKS) | st.text(max_size=30), max_size=4).
 HOSTILE_PATH = HOSTILE.map(lambda t: t.encode("utf-8", "surrogatepass")) | st.binary(max_size=20)
 
 
-def key(name: str) -> Key:
-    public = PublicKey(Digest("c" * 64), Algorithm.ED25519, "")
-    return Key(public, Role.BUILDER, name, "b@x.test", NOW, NOW)
+def builder(name: str) -> Signer:
+    return Signer(Method.KEY, "c" * 64, Role.BUILDER, name, "b@x.test")
 
 
 def proposal(
@@ -63,7 +63,7 @@ def proposal(
         digest=Digest("a" * 64), steps=(Step(1, "all", StepState.PASSED),),
         trust=TrustSource("/o", Digest("0" * 64), "r", "main", ID), untrusted_because="",
         bundle=Bundle({PATCH: memoryview(patch)}, Digest("a" * 64), Digest("b" * 64), 1),
-        statement=Statement({}, handoff, at, {}), signer=key(signer), files=files,
+        statement=Statement({}, handoff, at, {}), signer=builder(signer), files=files,
     )  # fmt: skip
     return Proposal(report.accept(), files, components or ComponentDelta(), ID)
 

@@ -19,7 +19,7 @@ from lanectl.checks import workflow as workflow_rules
 from lanectl.config import parse_operator, parse_rules
 from lanectl.errors import LaneError
 from lanectl.flows.ledger_walk import BrokenError, Walk
-from lanectl.flows.verify import Submission, verify
+from lanectl.flows.verify import verify
 from lanectl.formats import admission as admissions
 from lanectl.formats import anchor as anchors
 from lanectl.formats import archive as archives
@@ -36,6 +36,7 @@ from lanectl.model.evidence import Trust
 from lanectl.model.handoff import message_problem, parse_message, title_problem
 from lanectl.model.names import Digest, ObjectId
 from lanectl.model.report import MalformedError, TrustSource
+from lanectl.model.submission import Submission
 from tests.assets.bundles.workshop import archive as workshop
 from tests.assets.bundles.workshop import bundle as made
 from tests.checks.enforcer import Clock, Enforcer, SameEngine

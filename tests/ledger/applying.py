@@ -66,4 +66,6 @@ class Enforcer:
         """Push a kept bundle to the hub, as `apply --pr` does."""
         kept = self.store.kept(digest)
         assert kept is not None
-        plant(self.world, kept[0], kept[1], dict(self.store.admissions())[digest])
+        plant(
+            self.world, kept.artifact, kept.signature or b"", dict(self.store.admissions())[digest]
+        )

@@ -15,12 +15,21 @@ from lanectl.adapters import files
 from lanectl.adapters.nofollow import FolderTree, ancestors, open_regular, read_regular
 from lanectl.errors import UnreadableError, UsageError
 from lanectl.formats.envelope import FILE_LIMIT
-from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX, STATEMENT_SUFFIX
+from lanectl.model.bundle import (
+    ARTIFACT,
+    COUNTERSIGNATURE_SUFFIX,
+    GPG_SUFFIX,
+    SIGNATURE_SUFFIX,
+    STATEMENT_SUFFIX,
+)
 from lanectl.model.display import display
 from lanectl.model.names import Digest
+from lanectl.model.submission import SUFFIXES
 from lanectl.ports import OutboxState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lanectl.model.names import Slug
 
 FOLDER: Final = b".lanectl/outbox"
@@ -45,7 +54,7 @@ class WorkTreeOutbox:
             )
 
     def put(
-        self, slug: Slug, artifact: memoryview, statement: bytes, signature: bytes | None
+        self, slug: Slug, artifact: memoryview, statement: bytes, seal: Mapping[str, bytes] | None
     ) -> str:
         """Replace the slug's bundle; return the artifact's path."""
         with FolderTree(self.top) as tree:
@@ -55,7 +64,7 @@ class WorkTreeOutbox:
             ):  # the outbox never shows up in a `git status`
                 _put(ignore, ".gitignore", b"*\n")
             folder = tree.make_folder(_folder(slug))
-            place(folder, ARTIFACT, artifact, statement, signature)
+            place(folder, ARTIFACT, artifact, statement, seal)
         return os.fsdecode(os.path.join(self.top, _folder(slug), ARTIFACT.encode()))
 
 
@@ -75,11 +84,11 @@ class FileOutbox:
         slug: Slug,  # noqa: ARG002 - a named file is for one slug
         artifact: memoryview,
         statement: bytes,
-        signature: bytes | None,
+        seal: Mapping[str, bytes] | None,
     ) -> str:
         """Write the bundle at the named file. Raises UsageError if any of its files exists."""
         parent, name = os.path.split(os.fsencode(self.path))
-        for suffix in ("", SIGNATURE_SUFFIX, STATEMENT_SUFFIX):
+        for suffix in ("", *SUFFIXES):
             if os.path.lexists(self.path + suffix):
                 raise UsageError(f"{display(self.path + suffix)} exists and is not overwritten")
         top, below = self._split(parent)
@@ -89,7 +98,7 @@ class FileOutbox:
                 raise UnreadableError(
                     f"{display(os.fsdecode(parent))} is no folder, or a link inside the work tree"
                 )
-            place(folder, os.fsdecode(name), artifact, statement, signature)
+            place(folder, os.fsdecode(name), artifact, statement, seal)
         return self.path
 
     def _split(self, parent: bytes) -> tuple[bytes, bytes]:
@@ -104,33 +113,52 @@ class FileOutbox:
 
 
 def place(
-    folder: int, name: str, artifact: memoryview, statement: bytes, signature: bytes | None
+    folder: int,
+    name: str,
+    artifact: memoryview,
+    statement: bytes,
+    seal: Mapping[str, bytes] | None,
 ) -> None:
     """Write a bundle's files into an open folder, each whole or not at all, the signature last.
 
-    A signature of a former bundle is removed first, so that no moment shows it beside other bytes.
-    An unsigned bundle keeps its statement beside it, a signed one does not need it.
+    What signed a former bundle is removed first, so that no moment shows it beside other bytes.
+    An unsigned bundle keeps its statement beside it.
     """
-    _remove(folder, name + SIGNATURE_SUFFIX)
+    for suffix in SUFFIXES:
+        if suffix != STATEMENT_SUFFIX:
+            _remove(folder, name + suffix)
     _put(folder, name, artifact)
-    if signature is None:
-        _put(folder, name + STATEMENT_SUFFIX, statement)
-    else:
-        _put(folder, name + SIGNATURE_SUFFIX, signature)
-        _remove(folder, name + STATEMENT_SUFFIX)
+    _seal(folder, name, {STATEMENT_SUFFIX: statement} if seal is None else seal)
 
 
-def put_signature(path: str, signature: bytes, named: str | None) -> str:
-    """Write a signature beside a bundle, or at a named file; return its path."""
+def put_seal(path: str, seal: Mapping[str, bytes], named: str | None) -> str:
+    """Write a signature's files beside a bundle, or its one file at a named place; return its path.
+
+    A countersignature leaves the bundle's own signature; any other takes the place of both.
+    """
+    *_, last = seal
     if named is not None:
-        files.write_exclusive(named, signature, mode=0o644)
+        if len(seal) > 1:
+            raise UsageError("--signature names one file, and this signature is two")
+        files.write_exclusive(named, seal[last], mode=0o644)
         return named
     parent, name = os.path.split(os.fsencode(os.path.abspath(path)))
     with FolderTree(parent) as tree:
         folder = tree.make_folder(b"")
-        _put(folder, os.fsdecode(name) + SIGNATURE_SUFFIX, signature)
-        _remove(folder, os.fsdecode(name) + STATEMENT_SUFFIX)
-    return path + SIGNATURE_SUFFIX
+        if last != COUNTERSIGNATURE_SUFFIX:
+            _remove(folder, os.fsdecode(name) + COUNTERSIGNATURE_SUFFIX)
+        _seal(folder, os.fsdecode(name), seal)
+    return path + last
+
+
+def _seal(folder: int, name: str, seal: Mapping[str, bytes]) -> None:
+    """Write a signature's files in their order, and remove those of another way to sign."""
+    for suffix, data in seal.items():
+        _put(folder, name + suffix, data)
+    if COUNTERSIGNATURE_SUFFIX not in seal:
+        for suffix in (SIGNATURE_SUFFIX, GPG_SUFFIX, STATEMENT_SUFFIX):
+            if suffix not in seal:
+                _remove(folder, name + suffix)
 
 
 def _folder(slug: Slug) -> bytes:

@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 from lanectl.adapters import files
 from lanectl.errors import Remedy, UnreadableError
-from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
 from lanectl.model.display import display
 from lanectl.model.names import Digest, ObjectId
+from lanectl.model.submission import SUFFIXES, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,10 +73,11 @@ class FolderStore:
         with contextlib.suppress(FileNotFoundError):
             (self.folder / "tip").unlink()
 
-    def keep(self, digest: Digest, artifact: bytes, signature: bytes) -> None:
+    def keep(self, digest: Digest, submission: Submission) -> None:
         """Keep a copy of an accepted bundle by its digest."""
-        self._write(f"bundles/{digest}/{ARTIFACT}", artifact)
-        self._write(f"bundles/{digest}/{ARTIFACT}{SIGNATURE_SUFFIX}", signature)
+        self._write(f"bundles/{digest}/{ARTIFACT}", submission.artifact)
+        for suffix, data in submission.files.items():
+            self._write(f"bundles/{digest}/{ARTIFACT}{suffix}", data)
 
     def keep_admission(self, digest: Digest, admission: bytes) -> None:
         """Keep the admission of an applied bundle beside it."""
@@ -90,14 +92,15 @@ class FolderStore:
                 if data is not None:
                     yield digest, data
 
-    def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
-        """Return the kept copy of an accepted bundle: archive and signature."""
-        folder = self.folder / f"bundles/{digest}"
-        artifact = files.read_optional(str(folder / ARTIFACT), limit=_BUNDLE_LIMIT)
-        signature = files.read_optional(
-            str(folder / (ARTIFACT + SIGNATURE_SUFFIX)), limit=_BUNDLE_LIMIT
-        )
-        return (artifact, signature) if artifact is not None and signature is not None else None
+    def kept(self, digest: Digest) -> Submission | None:
+        """Return the kept copy of an accepted bundle, if it is whole."""
+        path = str(self.folder / f"bundles/{digest}/{ARTIFACT}")
+        artifact = files.read_optional(path, limit=_BUNDLE_LIMIT)
+        if artifact is None:
+            return None
+        beside = {s: files.read_optional(path + s, limit=_BUNDLE_LIMIT) for s in SUFFIXES}
+        kept = Submission.of(artifact, {s: data for s, data in beside.items() if data is not None})
+        return kept if kept.is_signed else None
 
     def anchors(self) -> list[bytes]:
         """Return the signed heads of the ledger, one a line; a half-written last line is none."""

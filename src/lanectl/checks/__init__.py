@@ -92,6 +92,11 @@ def find(faults: Iterable[Fault]) -> Iterator[Finding]:
         yield Finding(RULES[fault.rule], fault.where, fault.got, fault.expected)
 
 
+def _is_signature_known(evidence: Evidence) -> bool:
+    facts = evidence.signatures
+    return evidence.trust is not None and bool(facts) and all(f.valid is not None for f in facts)
+
+
 def _paths(evidence: Evidence) -> Iterable[Fault]:
     return paths.check(evidence.files or ())
 
@@ -99,8 +104,8 @@ def _paths(evidence: Evidence) -> Iterable[Fault]:
 _BEFORE_INFLATING = 4
 
 _STEPS: tuple[tuple[str, Callable[[Evidence], bool], Callable[[Evidence], Iterable[Fault]], set[str]], ...] = (
-    ("signature file", lambda e: e.envelope is not None, envelope.check, {"envelope"}),
-    ("signature and key", lambda e: e.trust is not None and e.signature_valid is not None, signature.check, {"signature"}),
+    ("signature file", lambda e: e.signature is not None, envelope.check, {"envelope"}),
+    ("signature and key", _is_signature_known, signature.check, {"signature"}),
     ("statement", lambda e: e.outer is not None, statement.check, {"statement"}),
     ("archive digest", lambda e: e.outer is not None, archive.check_digest, set()),
     ("archive", lambda e: e.bundle is not None, lambda _: (), {"archive"}),

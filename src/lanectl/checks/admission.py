@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
 from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
-from lanectl.model.evidence import SKEW
 from lanectl.model.report import Fault, Rule
 from lanectl.model.trust import Role
+from lanectl.model.trust_policy import SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +137,7 @@ def check(evidence: Evidence) -> Iterator[Fault]:
 def _role(evidence: Evidence, key: Key) -> Iterator[Fault]:
     if key.role is not Role.ENFORCER:
         yield Fault("admission/wrong-role", key.public.id, key.role, Role.ENFORCER)
-    elif evidence.signer is not None and key.is_same_person(evidence.signer):
+    elif evidence.signer is not None and evidence.signer.is_same_person(key):
         got = f"{key.name} <{key.email}>, who signed the bundle too"
         yield Fault("admission/wrong-role", key.public.id, got, "another name and email")
 

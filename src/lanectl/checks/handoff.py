@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
-from lanectl.model.evidence import SKEW, Line
+from lanectl.model.evidence import Line
 from lanectl.model.report import Fault, Rule
+from lanectl.model.trust_policy import SKEW, VALIDITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lanectl.model.bundle import Circumstances
     from lanectl.model.evidence import Evidence
-
-VALIDITY: Final = timedelta(days=7)
 
 _REBASE = Remedy(
     "Rebase the work onto the target branch and pack again.",

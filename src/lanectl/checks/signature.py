@@ -1,4 +1,4 @@
-"""Signature: made by a key that the target's tip registers for Builders, and that is good now.
+"""Signature: made by whom the target's tip names as a Builder, with what it accepts, and good now.
 
 Of an admitted bundle: that was good when it was admitted. Any revocation stops `apply`; what was
 admitted before the key may have been in other hands stays good.
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
 from lanectl.model.report import Fault, Rule
+from lanectl.model.signer import Method
 from lanectl.model.trust import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lanectl.model.evidence import Evidence
+    from lanectl.model.signature import SignatureFacts
 
 _REGISTER = Remedy(
     "Let a person with write access register the key and merge that commit.",
@@ -59,20 +61,52 @@ RULES = (
             ("lanectl", "keys", "new", "--role", "builder"),
         ),
     ),
+    Rule(
+        "signature/method",
+        "The bundle is not signed in a way that the trust policy accepts",
+        "A weaker kind of signature must not take the place of a stronger one unasked.",
+        Remedy(
+            "Sign it again with an accepted method, or add a countersignature.",
+            ("lanectl", "sign", "--countersign", "artifact.tar.gz"),
+        ),
+    ),
+    Rule(
+        "signature/countersignature",
+        "The countersignature is over something else",
+        "A second signature counts for the very statement that the first one is over.",
+        Remedy(
+            "Remove the file, or countersign this bundle.",
+            ("lanectl", "sign", "--countersign", "artifact.tar.gz"),
+        ),
+    ),
 )
 
 
 def check(evidence: Evidence) -> Iterator[Fault]:
-    """Yield why the signature is not to be believed. Needs trust and an envelope."""
-    if evidence.trust is None or evidence.envelope is None:
+    """Yield why the signatures are not to be believed, their own methods aside. Needs trust."""
+    if evidence.trust is None:
         return
-    key = evidence.signer
+    for facts in evidence.signatures:
+        yield from _check_key(facts, evidence)
+        if facts.signer is not None and facts.signer.role is not Role.BUILDER:
+            yield Fault("signature/wrong-role", facts.signer.id, facts.signer.role, Role.BUILDER)
+    accepted = evidence.trust.policy.accepted(Role.BUILDER)
+    if evidence.signature is not None and not any(
+        facts.method in accepted for facts in evidence.signatures
+    ):
+        expected = " or ".join(accepted)
+        yield Fault("signature/method", evidence.signature.method, "is not enough", expected)
+
+
+def _check_key(facts: SignatureFacts, evidence: Evidence) -> Iterator[Fault]:
+    """Yield what is wrong with a signature by a key of the keyring."""
+    if facts.method is not Method.KEY:
+        return
+    key = facts.key
     if key is None:
-        yield Fault("signature/unknown-key", "hint", evidence.envelope.hint, "a key of the keyring")
+        yield Fault("signature/unknown-key", "hint", facts.envelope.hint, "a key of the keyring")
         return
-    if key.role is not Role.BUILDER:
-        yield Fault("signature/wrong-role", key.public.id, key.role, Role.BUILDER)
-    if not evidence.signature_valid:
+    if not facts.valid:
         yield Fault(
             "signature/invalid", key.public.id, "a signature that does not verify", "a valid one"
         )

@@ -47,7 +47,8 @@ def _document(found: Inspection, place: PlaceInHistory | None) -> dict[str, Any]
         "outcome": "unverified",
         "bundle": f"sha256:{found.bundle.digest}",
         "members": {name: len(content) for name, content in found.bundle.members.items()},
-        "signed": found.signed,
+        "signed": found.method is not None,
+        "method": found.method,
         "hint": found.hint,
         "slug": handoff.slug,
         "title": display(handoff.title),
@@ -93,7 +94,7 @@ def _show(found: Inspection, place: PlaceInHistory | None) -> None:
         ("", where),
         ("base tree", handoff.base_tree),
         ("result tree", handoff.result_tree),
-        ("signer", f"says key hint {found.hint}" if found.signed else "unsigned"),
+        ("signer", _signer(found)),
         (
             "issued",
             f"{at.issued:%Y-%m-%d %H:%M}Z to {at.expires:%Y-%m-%d %H:%M}Z, attempt {at.attempt}"
@@ -113,6 +114,12 @@ def _show(found: Inspection, place: PlaceInHistory | None) -> None:
             for f in found.files
         ],
     )
+
+
+def _signer(found: Inspection) -> str:
+    if found.method is None:
+        return "unsigned"
+    return f"says key hint {found.hint}" if found.hint else f"signed by {found.method}"
 
 
 def _name(header: bytes) -> str:

@@ -28,6 +28,7 @@ _SHORT: Final = 12
 _KEY: Final = 16
 """Digits of a key's id, as `keys list` shows it; eight are enough to name it."""
 _INDENT: Final = 6
+_HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _RULE: Final = re.compile(r"[a-z-]+/[a-z0-9-]+", re.ASCII)
 _HIDDEN: Final = frozenset(
     {
@@ -205,8 +206,10 @@ def _rules(text: str) -> Iterator[str]:
 
 def _signer(entry: Entry) -> str:
     key = entry.data["signer"]
-    if entry.signer is None:
+    if entry.signer is None and _HEX.fullmatch(key):
         return f"key {display(key)}, which is not in the keyring"
+    if entry.signer is None:
+        return display(key)
     return f"{display(entry.signer.name)} ({entry.signer.role.value}, key {key[:_KEY]})"
 
 

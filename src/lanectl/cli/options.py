@@ -36,6 +36,33 @@ KeyFile = Annotated[
         help="The private key. [default: $LANECTL_BUILDER_KEY, then the one that `keys new` made]",
     ),
 ]
+IdentityToken = Annotated[
+    str | None,
+    typer.Option(
+        "--identity-token",
+        metavar="FILE",
+        help="Keyless: the identity token, - for standard input. [default: the one of the CI job]",
+    ),
+]
+SigstoreConfig = Annotated[
+    str | None,
+    typer.Option(
+        "--sigstore",
+        metavar="FILE",
+        help="Keyless: a client trust configuration. [default: the public-good instance]",
+    ),
+]
+GpgKey = Annotated[
+    str | None,
+    typer.Option("--gpg-key", metavar="FINGERPRINT", help="GPG: the key of your own gpg."),
+]
+Svid = Annotated[
+    str | None,
+    typer.Option("--svid", metavar="FILE", help="SPIFFE: the SVID and its chain, PEM."),
+]
+SvidKey = Annotated[
+    str | None, typer.Option("--svid-key", metavar="FILE", help="SPIFFE: the SVID's private key.")
+]
 Reviewers = Annotated[
     list[str] | None,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanectl.cli import options, render
+from lanectl.model.signer import Method
 
 if TYPE_CHECKING:
     from lanectl.flows.pack import Packed
@@ -62,7 +63,13 @@ def command(
         bool,
         typer.Option("--commit", help="Also commit to staging/codex-<slug> (outside a sandbox)."),
     ] = False,
+    method: Annotated[Method, typer.Option("--sign", help="What to sign with.")] = Method.KEY,
     key: options.KeyFile = None,
+    identity_token: options.IdentityToken = None,
+    sigstore: options.SigstoreConfig = None,
+    gpg_key: options.GpgKey = None,
+    svid: options.Svid = None,
+    svid_key: options.SvidKey = None,
     repo: options.Repo = ".",
     as_json: options.Json = False,
 ) -> int:
@@ -70,8 +77,10 @@ def command(
     from lanectl.flows import pack as flow
     from lanectl.ports import ChangeRequest
     from lanectl.wiring import codex, common
+    from lanectl.wiring.signing import SigningOptions, statement_signer
 
-    signer = None if unsigned else codex.builder_signer(key)
+    wishes = SigningOptions(method, key, identity_token, sigstore, gpg_key, svid, svid_key)
+    signer = None if unsigned else statement_signer(wishes)
     message = common.read_file(message_file, limit=1 << 20) if message_file else b""
     with codex.builder_side(repo, output=output) as side, render.progress("packing"):
         forced = tuple(side.repository.path_of(p) for p in force_include or ())
@@ -95,7 +104,7 @@ def _show(packed: Packed, *, as_json: bool) -> None:
             {
                 "path": display(packed.path), "bundle": f"sha256:{packed.digest}", "size": packed.size,
                 "slug": handoff.slug, "title": display(handoff.title), "repository": handoff.repository,
-                "base": handoff.base, "result_tree": handoff.result_tree, "key": packed.key,
+                "base": handoff.base, "result_tree": handoff.result_tree, "signed_by": packed.signed_by,
                 "components": packed.components, "sbom_gaps": list(packed.gaps), "attempt": packed.circumstances.attempt,
                 "supersedes": packed.circumstances.supersedes, "commit": packed.commit,
                 "files": [file_json(f) for f in change.files],
@@ -111,7 +120,7 @@ def _show(packed: Packed, *, as_json: bool) -> None:
         f"  result   {handoff.result_tree} (tree); files changed: {len(change.files)}, components: {packed.components}"
     )
     render.talk(
-        f"  signed   {'by key ' + packed.key if packed.key else 'NOT YET: run `lanectl sign` outside the sandbox'}"
+        f"  signed   {'by ' + display(packed.signed_by) if packed.signed_by else 'NOT YET: run `lanectl sign` outside the sandbox'}"
     )
     if packed.commit:
         render.talk(f"  commit   {packed.commit}")

@@ -120,7 +120,7 @@ def _show_text(report: VerificationReport) -> None:
         )
         render.data(f"        {display(report.trust.ref)} at {report.trust.tip}")
     if report.signer:
-        render.data(f"signer  {display(report.signer.name)}, key {report.signer.public.id}")
+        render.data(f"signer  {display(report.signer.name)}, {display(report.signer.shown)}")
     render.data(f"bundle  sha256:{report.digest}")
     if report.admission:
         at = f"{report.admission.at:%Y-%m-%d %H:%M:%S}Z"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from lanectl.formats import admission, anchor, envelope
 from lanectl.formats.keys import is_valid_signature
 from lanectl.model.anchor import Anchor
-from lanectl.model.evidence import SKEW
 from lanectl.model.report import MalformedError
 from lanectl.model.trust import Role
+from lanectl.model.trust_policy import SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,10 +18,10 @@ from lanectl.model.handoff import APPLIED, commit_message, feature_branch, parse
 from lanectl.ports import Identity, NewCommit
 
 if TYPE_CHECKING:
-    from lanectl.flows.verify import Submission
     from lanectl.model.evidence import CommitFacts, Trust
     from lanectl.model.names import Digest, ObjectId
     from lanectl.model.report import VerifiedBundle
+    from lanectl.model.submission import Submission
     from lanectl.model.trust import Key
     from lanectl.ports import ApplyingRepository, EnforcerStore
 
@@ -82,7 +82,7 @@ def apply(
     if found is not None:
         if place.head is not None and place.head != place.local:
             repository.publish(branch, place.head, place.local, handoff.base)
-        store.keep(digest, submission.artifact, submission.signature or b"")
+        store.keep(digest, submission)
         return Applied(ApplyState.FOUND, branch, digest, found)
     commit = repository.commit(_commit(verified, place, enforcer, sign=sign and not dry_run))
     refuse_conflict(
@@ -90,7 +90,7 @@ def apply(
     )
     if dry_run:
         return Applied(ApplyState.PLANNED, branch, digest, None)
-    store.keep(digest, submission.artifact, submission.signature or b"")
+    store.keep(digest, submission)
     repository.publish(branch, commit, place.local, handoff.base)
     store.record_tip(trust.source.tip)
     state = ApplyState.CREATED if place.head is None else ApplyState.SUPERSEDED
@@ -205,11 +205,10 @@ def _commit(verified: VerifiedBundle, place: _Place, enforcer: Key, *, sign: boo
     """Return the commit to make. Its times are the bundle's: every Enforcer makes the same one."""
     handoff, signer = verified.statement.handoff, verified.signer
     issued = verified.circumstances.issued
-    name = f"key:sha256:{signer.public.id}"
     return NewCommit(
         tree=handoff.result_tree,
         parents=place.parents,
-        message=commit_message(APPLIED, handoff, verified.bundle.digest, name),
+        message=commit_message(APPLIED, handoff, verified.bundle.digest, signer.trailer),
         author=Identity(signer.name, signer.email, issued),
         committer=Identity(enforcer.name, enforcer.email, issued),
         sign=sign,

@@ -12,11 +12,12 @@ from lanectl import checks
 from lanectl.formats import archive, envelope, sbom, statement
 from lanectl.model.bundle import ATTESTATION, PATCH, SBOM, Bundle, Statement
 from lanectl.model.report import MalformedError, RejectedError
+from lanectl.model.signer import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lanectl.flows.verify import Submission
+    from lanectl.model.submission import Submission
 
 _HUNK = re.compile(rb"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", re.MULTILINE)
 _FILE = re.compile(rb"^diff --git (.+)$", re.MULTILINE)
@@ -38,11 +39,11 @@ class PatchedFile(Struct, frozen=True):
 
 
 class Inspection(Struct, frozen=True):
-    """What is inside a bundle; `hint` is the signing key's, if a readable signature is there."""
+    """What is inside a bundle; `method` is None for an unsigned one, `hint` a signing key's."""
 
     bundle: Bundle
     statement: Statement
-    signed: bool
+    method: Method | None
     hint: str
     components: int
     files: tuple[PatchedFile, ...]
@@ -54,14 +55,15 @@ def inspect(submission: Submission, *, limit: int) -> Inspection:
         bundle = archive.read(submission.artifact, limit=limit)
         said = statement.read(bundle.members[ATTESTATION])
         components = sbom.check_document(bundle.members[SBOM])
-        signed = envelope.read(submission.signature) if submission.signature else None
-        outer = statement.read(signed.payload) if signed else said
+        signed = envelope.read_any(submission.signature) if submission.signature else None
+        payload = signed.payload if signed else submission.statement
+        outer = statement.read(payload) if payload and submission.is_signed else said
     except MalformedError as error:
         raise RejectedError("this is no bundle", tuple(checks.find([error.fault]))) from error
     return Inspection(
         bundle=bundle,
         statement=outer,
-        signed=signed is not None,
+        method=signed.method if signed else Method.GPG if submission.is_signed else None,
         hint=signed.hint if signed else "",
         components=components,
         files=tuple(_sections(bundle.members[PATCH])),

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lanectl.ports import ApplyingRepository, EnforcerStore, Signer, System
     from lanectl.ports.ledger import Ledger, Spool
     from lanectl.ports.publishing import Forge, Remote
+    from lanectl.ports.signing import GpgVerifier
 
 
 class Enforcer(Struct, frozen=True):
@@ -51,6 +52,7 @@ class Enforcer(Struct, frozen=True):
     ledger: Callable[[Operator, bool], AbstractContextManager[Ledger]]
     signer: Callable[[], Signer]
     spool: Spool
+    gpg: GpgVerifier | None = None
 
 
 class Office(Struct, frozen=True):

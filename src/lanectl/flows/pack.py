@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from lanectl import checks
-from lanectl.checks.handoff import VALIDITY
 from lanectl.config import parse_rules
 from lanectl.errors import Remedy, UsageError
 from lanectl.flows import words
@@ -25,6 +24,7 @@ from lanectl.model.handoff import (
 from lanectl.model.names import Digest, Lane, Slug
 from lanectl.model.report import Fault, MalformedError, RejectedError
 from lanectl.model.settings import RULES_PATH, Rules
+from lanectl.model.trust_policy import VALIDITY
 from lanectl.ports import ChangeRequest, Identity, NewCommit
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from lanectl.model.change import ChangeSet
     from lanectl.model.names import ObjectId
-    from lanectl.ports import BuilderRepository, Outbox, OutboxState, Signer, System
+    from lanectl.ports import BuilderRepository, Outbox, OutboxState, System
+    from lanectl.ports.signing import StatementSigner
 
 _FILE_LIMIT = 16 << 20
 """Bytes of a lockfile, rollback or configuration file that is read."""
@@ -52,7 +53,7 @@ class PackRequest(Struct, frozen=True):
 
 
 class Packed(Struct, frozen=True):
-    """What `pack` did; `key` is None for an unsigned bundle."""
+    """What `pack` did; `signed_by` is None for an unsigned bundle."""
 
     path: str
     digest: Digest
@@ -62,7 +63,7 @@ class Packed(Struct, frozen=True):
     components: int
     gaps: tuple[str, ...]
     size: int
-    key: Digest | None
+    signed_by: str | None
     commit: ObjectId | None
 
 
@@ -70,7 +71,7 @@ def pack(
     repository: BuilderRepository,
     outbox: Outbox,
     system: System,
-    signer: Signer | None,
+    signer: StatementSigner | None,
     request: PackRequest,
 ) -> Packed:
     """Read the change, write the bundle, return both.
@@ -103,7 +104,7 @@ def pack(
     signed = signer and sign_bundle(
         artifact.bundle, inner, statement.read(draft), signer=signer, system=system
     )
-    path = outbox.put(slug, artifact.data, draft, signed.signature if signed else None)
+    path = outbox.put(slug, artifact.data, draft, signed.seal.files if signed else None)
     return Packed(
         path=path,
         digest=digest,
@@ -113,7 +114,7 @@ def pack(
         components=document.components,
         gaps=document.gaps,
         size=len(artifact.data),
-        key=signed.key if signed else None,
+        signed_by=signed.seal.shown if signed else None,
         commit=_commit_ready(repository, system, handoff, digest) if request.commit else None,
     )
 
@@ -248,7 +249,7 @@ def _circumstances(
 def _former(last: OutboxState) -> Circumstances | None:
     """Return what the last pack's statement says; the outbox is untrusted, so garbage counts as none."""
     try:
-        payload = envelope.read(last.signature).payload if last.signature else last.statement
+        payload = envelope.read_any(last.signature).payload if last.signature else last.statement
         return statement.read(payload).circumstances if payload else None
     except MalformedError:
         return None

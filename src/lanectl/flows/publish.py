@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from lanectl.flows.apply import Applied
     from lanectl.flows.rollback import RolledBack
-    from lanectl.flows.verify import Submission
     from lanectl.model.change import FileChange
     from lanectl.model.evidence import Trust
     from lanectl.model.handoff import Marker
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from lanectl.model.pull_request import PullRequestText
     from lanectl.model.report import VerifiedBundle
     from lanectl.model.sbom import ComponentDelta
+    from lanectl.model.submission import Submission
     from lanectl.ports import ApplyingRepository, EnforcerStore, ObjectReader
     from lanectl.ports.publishing import Forge, Journal, Remote
 

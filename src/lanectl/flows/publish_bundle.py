@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from lanectl.errors import ConflictError, LaneError, Remedy
-from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
 from lanectl.model.handoff import bundle_ref
 from lanectl.model.names import Digest
 from lanectl.ports import Identity, NewCommit
 
 if TYPE_CHECKING:
-    from lanectl.flows.verify import Submission
     from lanectl.model.admission import Admission
     from lanectl.model.names import ObjectId
     from lanectl.model.report import VerifiedBundle
+    from lanectl.model.submission import Submission
     from lanectl.ports import ApplyingRepository
     from lanectl.ports.publishing import Remote
 
@@ -46,7 +46,7 @@ def push_bundle(
     tree = repository.bundle_tree(
         {
             ARTIFACT: submission.artifact,
-            ARTIFACT + SIGNATURE_SUFFIX: submission.signature or b"",
+            **{ARTIFACT + suffix: data for suffix, data in submission.files.items()},
             ARTIFACT + ADMISSION_SUFFIX: admitted.file,
         }
     )

@@ -15,6 +15,7 @@ from lanectl.flows.anchor import BadAnchorError, make_anchor, read_admission, re
 from lanectl.flows.authority import give
 from lanectl.flows.recorder import applied_id
 from lanectl.flows.restored import find_restored, restorations_of
+from lanectl.flows.verify_signature import examine
 from lanectl.formats import archive, envelope, statement
 from lanectl.formats.anchor import key_id
 from lanectl.formats.statement import format_time
@@ -22,16 +23,19 @@ from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, ATTESTATION, SIGNAT
 from lanectl.model.handoff import BUNDLE_REFS, feature_branch
 from lanectl.model.ledger import LEASE, Claim, EventKind, HandoffKey, NewEvent
 from lanectl.model.report import Fault, MalformedError
+from lanectl.model.submission import SUFFIXES
 from lanectl.model.trust import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from datetime import datetime
 
     from lanectl.flows.authority import Registry
     from lanectl.model.admission import Admission
     from lanectl.model.anchor import Anchor, Lost
     from lanectl.model.bundle import Handoff
+    from lanectl.model.evidence import Trust
     from lanectl.model.ledger import Event, LedgerId
     from lanectl.model.names import Digest
     from lanectl.model.trust import Keyring
@@ -66,7 +70,7 @@ class _Found(Struct, frozen=True):
     admission: Admission
     file: bytes
     handoff: Handoff
-    builder: Digest
+    builder: str
     enforcer: Digest
 
 
@@ -182,7 +186,7 @@ def _bundles(sources: Sources, registry: Registry) -> Iterator[tuple[str, Mappin
     remote = sources.remote
     there = sorted(remote.below(BUNDLE_REFS)) if remote else ()
     wanted = [ref for ref in there if ref.removeprefix(BUNDLE_REFS) not in consumed]
-    names = (ARTIFACT, ARTIFACT + SIGNATURE_SUFFIX, ARTIFACT + ADMISSION_SUFFIX)
+    names = tuple(ARTIFACT + suffix for suffix in ("", *SUFFIXES, ADMISSION_SUFFIX))
     limit = registry.trust.operator.limits.inflated + (1 << 20)
     for start in range(0, len(wanted), _AT_ONCE):
         refs = wanted[start : start + _AT_ONCE]
@@ -193,7 +197,8 @@ def _bundles(sources: Sources, registry: Registry) -> Iterator[tuple[str, Mappin
     for digest, admission in sources.store.admissions():
         kept = sources.store.kept(digest)
         if digest not in consumed and kept is not None:
-            yield f"kept bundle {digest}", dict(zip(names, (*kept, admission), strict=True))
+            files = {"": kept.artifact, **kept.files, ADMISSION_SUFFIX: admission}
+            yield f"kept bundle {digest}", {ARTIFACT + s: data for s, data in files.items()}
 
 
 def _read(
@@ -214,8 +219,17 @@ def _read(
         bundle.digest, handoff.result_tree, handoff.repository,
     ) or handoff.repository != repository:  # fmt: skip
         raise MalformedError(Fault("admission/mismatch", got="it speaks of another bundle"))
-    builder = key_id(envelope.read(files.get(ARTIFACT + SIGNATURE_SUFFIX, b"")))
+    builder = _builder(files.get(ARTIFACT + SIGNATURE_SUFFIX), registry.trust, admission.at)
     return _Found(admission, data, handoff, builder, enforcer)
+
+
+def _builder(signature: bytes | None, trust: Trust, at: datetime) -> str:
+    """Return what the ledger calls the bundle's signer; empty for one that nobody here can name."""
+    if signature is None:
+        return ""
+    found = envelope.read_any(signature)
+    signer = examine(found, trust, at).signer
+    return signer.id if signer else key_id(found) if found.hint else ""
 
 
 def _consume(found: _Found, key: HandoffKey, registry: Registry, lead: Signer) -> str:

@@ -23,7 +23,7 @@ def record_refusal(office: Office, report: VerificationReport) -> None:
         return
     key, ledger = said.key, office.recorder.ledger
     if report.signer is not None:
-        data["signer"] = report.signer.public.id
+        data["signer"] = report.signer.id
     if ledger.handoff(key) is None:
         place = {"slug": said.slug, "base": said.base, "result_tree": said.result_tree}
         queued = {k: v for k, v in data.items() if k != "rules"}

@@ -7,30 +7,56 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl import checks
-from lanectl.checks.handoff import VALIDITY
 from lanectl.formats import archive, envelope, statement
-from lanectl.model.bundle import ARTIFACT, ATTESTATION, TAR, Bundle, Circumstances, Statement
+from lanectl.model.bundle import (
+    ARTIFACT,
+    ATTESTATION,
+    SIGNATURE_SUFFIX,
+    TAR,
+    Bundle,
+    Circumstances,
+    Statement,
+)
 from lanectl.model.evidence import Evidence
 from lanectl.model.names import Digest
-from lanectl.model.report import MalformedError, RejectedError
+from lanectl.model.report import Fault, MalformedError, RejectedError
+from lanectl.model.signer import Method
+from lanectl.model.trust_policy import VALIDITY
+from lanectl.ports.signing import Seal
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from lanectl.model.submission import Submission
     from lanectl.ports import Signer, System
+    from lanectl.ports.signing import StatementSigner
+
+
+class KeySigner:
+    """Implements `ports.signing.StatementSigner` with a key, wherever that is held."""
+
+    method = Method.KEY
+
+    def __init__(self, key: Signer, suffix: str = SIGNATURE_SUFFIX) -> None:
+        self._key, self._suffix = key, suffix
+
+    def seal(self, payload: bytes) -> Seal:
+        """Return the signature file over these bytes."""
+        message = envelope.pre_authentication_encoding(envelope.PAYLOAD_TYPE, payload)
+        file = envelope.write(payload, self._key.sign(message), self._key.public)
+        return Seal(Method.KEY, {self._suffix: file}, f"key {self._key.public.id}")
 
 
 class SignedBundle(Struct, frozen=True):
-    """What signing gave: the signature file's bytes and what it speaks of."""
+    """What signing gave: the signature's files and what they speak of."""
 
-    signature: bytes
+    seal: Seal
     digest: Digest
     statement: Statement
-    key: Digest
 
 
 def sign(
-    artifact: bytes, unsigned: bytes | None, *, signer: Signer, system: System, limit: int
+    artifact: bytes, unsigned: bytes | None, *, signer: StatementSigner, system: System, limit: int
 ) -> SignedBundle:
     """Return a signature over a packed bundle.
 
@@ -42,7 +68,12 @@ def sign(
 
 
 def sign_bundle(
-    bundle: Bundle, inner: Statement, draft: Statement | None, *, signer: Signer, system: System
+    bundle: Bundle,
+    inner: Statement,
+    draft: Statement | None,
+    *,
+    signer: StatementSigner,
+    system: System,
 ) -> SignedBundle:
     """Return a signature over a bundle in memory, as `sign` does."""
     now = system.now()
@@ -58,13 +89,33 @@ def sign_bundle(
         traceparent=former.traceparent if former else "",
     )
     payload = outer_statement(bundle, inner, circumstances)
-    signature = signer.sign(envelope.pre_authentication_encoding(envelope.PAYLOAD_TYPE, payload))
-    return SignedBundle(
-        signature=envelope.write(payload, signature, signer.public),
-        digest=bundle.digest,
-        statement=statement.read(payload),
-        key=signer.public.id,
-    )
+    return SignedBundle(signer.seal(payload), bundle.digest, statement.read(payload))
+
+
+def countersign(
+    submission: Submission, *, signer: StatementSigner, system: System, limit: int
+) -> SignedBundle:
+    """Return a second signature over the very statement that a bundle's own signature is over.
+
+    Raises RejectedError for a bundle that is not signed, and for anything that a verifier would
+    refuse without looking at a repository or a key.
+    """
+    try:
+        payload = _signed_payload(submission)
+        outer = statement.read(payload)
+    except MalformedError as error:
+        raise _not_to_sign(error.fault) from error
+    bundle, inner, _ = _read(submission.artifact, None, limit)
+    _refuse_what_a_verifier_would(bundle, inner, outer, system.now())
+    return SignedBundle(signer.seal(payload), bundle.digest, outer)
+
+
+def _signed_payload(submission: Submission) -> bytes:
+    if submission.signature is not None:
+        return envelope.read_any(submission.signature).payload
+    if submission.gpg is None or submission.statement is None:
+        raise MalformedError(Fault("envelope/missing", got="no such file", expected="a signature"))
+    return submission.statement
 
 
 def outer_statement(bundle: Bundle, inner: Statement, circumstances: Circumstances) -> bytes:
@@ -82,8 +133,12 @@ def _read(
         inner = statement.read(bundle.members[ATTESTATION])
         draft = statement.read(unsigned) if unsigned is not None else None
     except MalformedError as error:
-        raise RejectedError("not a bundle to sign", tuple(checks.find([error.fault]))) from error
+        raise _not_to_sign(error.fault) from error
     return bundle, inner, draft
+
+
+def _not_to_sign(fault: Fault) -> RejectedError:
+    return RejectedError("not a bundle to sign", tuple(checks.find([fault])))
 
 
 def _refuse_what_a_verifier_would(

@@ -21,7 +21,7 @@ from lanectl.flows.publish_bundle import Admitted
 from lanectl.flows.recorder import applied_id, claimed
 from lanectl.flows.refusal import record_refusal
 from lanectl.flows.trust import read_operator
-from lanectl.flows.verify import Submission, verify
+from lanectl.flows.verify import verify
 from lanectl.model.admission import Admission
 from lanectl.model.handoff import feature_branch
 from lanectl.model.ledger import LEASE, Claim, EventKind, HandoffKey, HandoffState
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lanectl.flows.office import Enforcer
     from lanectl.model.ledger import HandoffRow, Head
     from lanectl.model.report import VerifiedBundle
+    from lanectl.model.submission import Submission
     from lanectl.ports.publishing import Remote
 
 
@@ -77,7 +78,7 @@ def submit(
         office.refuse_frozen(Digest.of(submission.artifact))
         report = verify(
             submission, trust=office.trust, untrusted=None,
-            repository=enforcer.repository, system=enforcer.system,
+            repository=enforcer.repository, system=enforcer.system, gpg=enforcer.gpg,
         )  # fmt: skip
         if report.outcome is not Outcome.ACCEPTED:
             if not dry_run:
@@ -164,7 +165,7 @@ def _queue(job: _Job, row: HandoffRow | None) -> None:
         return
     data = {
         "bundle": digest, "slug": said.slug, "base": said.base, "result_tree": said.result_tree,
-        "signer": job.verified.signer.public.id,
+        "signer": job.verified.signer.id,
     }  # fmt: skip
     try:
         job.office.recorder.record(EventKind.QUEUED, job.key, data)
@@ -192,7 +193,7 @@ def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied,
     admitted = Admitted(admission, admit(admission, office.signer))
     data = {
         "bundle": digest, "commit": applied.commit, "branch": applied.branch,
-        "claim": claim.token, "signer": job.verified.signer.public.id,
+        "claim": claim.token, "signer": job.verified.signer.id,
         "enforcer": office.signer.public.id, "policy": office.trust.source.tip,
         "admission": admitted.file.decode("ascii"),
     }  # fmt: skip
@@ -240,11 +241,11 @@ def _publish(
                 f"this change was applied as bundle sha256:{applied.bundle}, of which no copy is left",
                 remedies=(Remedy("Apply that bundle again, with --pr."),),
             )
-        if kept is not None and kept != (submission.artifact, submission.signature):
-            submission = Submission(*kept)
+        if kept is not None and kept != submission:
+            submission = kept
             first = verify(
                 submission, trust=office.trust, untrusted=None,
-                repository=enforcer.repository, system=enforcer.system,
+                repository=enforcer.repository, system=enforcer.system, gpg=enforcer.gpg,
             )  # fmt: skip
             if first.outcome is not Outcome.ACCEPTED:
                 return Submitted(first)

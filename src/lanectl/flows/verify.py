@@ -8,34 +8,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from lanectl import checks
-from lanectl.flows.verify_admission import gather_admission
-from lanectl.formats import archive, envelope, statement
-from lanectl.formats.keys import is_valid_signature
+from lanectl.flows.verify_admission import find_admission, settle_admission
+from lanectl.flows.verify_signature import gather_signatures, reading
+from lanectl.formats import archive, statement
 from lanectl.model.bundle import ATTESTATION, PATCH
 from lanectl.model.evidence import BaseFacts, Evidence, Trust
 from lanectl.model.names import Digest
-from lanectl.model.report import MalformedError, VerificationReport
+from lanectl.model.report import VerificationReport
 from lanectl.model.settings import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lanectl.errors import LaneError
     from lanectl.model.bundle import Handoff
+    from lanectl.model.submission import Submission
     from lanectl.ports import System, TargetRepository
+    from lanectl.ports.signing import GpgVerifier
 
 _ROLLBACK_LIMIT = 16 << 20
-
-
-class Submission(Struct, frozen=True):
-    """The files of a bundle as they were read, once."""
-
-    artifact: bytes
-    signature: bytes | None
 
 
 def verify(
@@ -48,26 +40,32 @@ def verify(
     commit: str | None = None,
     admission: bytes | None = None,
     admission_required: bool = False,
+    gpg: GpgVerifier | None = None,
 ) -> VerificationReport:
     """Return the report over a bundle, with all findings of the steps that could run.
 
     `commit` is a revision to compare with the bundle. Without trust the outcome is `unverified`
     at best, and `untrusted` says why. Under a good `admission`, the file's bytes, the bundle is
-    judged by the time it was admitted at: `apply` never gives one.
+    judged by the time it was admitted at: `apply` never gives one. Without `gpg` a GPG signature
+    is not judged.
     """
     evidence = Evidence(
         now=system.now(),
         artifact=Digest.of(submission.artifact),
         trust=trust,
         rules=trust.rules if trust else None,
-        signature_present=submission.signature is not None,
+        signature_present=submission.is_signed,
         commit_wanted=commit is not None,
     )
     if repository is not None and commit is not None:
         evidence = _gather_commit(evidence, repository, commit)
-    evidence = _gather_signature(evidence, submission.signature)
     if admission is not None or admission_required:
-        evidence = gather_admission(evidence, admission, repository)
+        evidence = find_admission(evidence, admission, repository)
+    said = evidence.admission.said if evidence.admission else None
+    at = said.at if said else evidence.now
+    evidence = settle_admission(gather_signatures(evidence, submission, gpg, at))
+    if at != evidence.now:  # an admission that is none: what counts is the present
+        evidence = gather_signatures(evidence, submission, gpg, evidence.now)
     if trust is None or checks.is_authenticated(evidence):
         evidence = _gather_content(evidence, submission.artifact, repository)
     statement_read = evidence.outer or evidence.inner
@@ -78,7 +76,7 @@ def verify(
         untrusted_because=untrusted.what if untrusted else "",
         bundle=evidence.bundle,
         statement=statement_read,
-        signer=evidence.signer if evidence.signature_valid else None,
+        signer=evidence.signer,
         files=evidence.files or (),
         admission=evidence.admission.said if evidence.admission and evidence.admitted else None,
     )
@@ -101,33 +99,15 @@ def _gather_content(
     return evidence
 
 
-def _gather_signature(evidence: Evidence, data: bytes | None) -> Evidence:
-    """Gather for steps 1 to 3: strict parse, key from the keyring, signature, and only then the payload."""
-    if data is None:
-        return evidence
-    evidence = _reading(evidence, lambda: replace(evidence, envelope=envelope.read(data)))
-    found = evidence.envelope
-    if found is None:
-        return evidence
-    if evidence.trust is not None:
-        key = evidence.trust.keyring.by_hint(found.hint)
-        message = envelope.pre_authentication_encoding(found.payload_type, found.payload)
-        valid = key is not None and is_valid_signature(key.public, found.signature, message)
-        evidence = replace(evidence, signer=key, signature_valid=valid)
-        if not valid:
-            return evidence
-    return _reading(evidence, lambda: replace(evidence, outer=statement.read(found.payload)))
-
-
 def _gather_bundle(evidence: Evidence, artifact: bytes, limits: Limits) -> Evidence:
     """Gather for steps 5 to 7: bounded, canonical unpacking, then the inner statement."""
-    evidence = _reading(
+    evidence = reading(
         evidence, lambda: replace(evidence, bundle=archive.read(artifact, limit=limits.inflated))
     )
     bundle = evidence.bundle
     if bundle is None:
         return evidence
-    return _reading(
+    return reading(
         evidence, lambda: replace(evidence, inner=statement.read(bundle.members[ATTESTATION]))
     )
 
@@ -150,11 +130,3 @@ def _gather_replay(evidence: Evidence, repository: TargetRepository, handoff: Ha
             replay.result_tree, handoff.rollback, limit=_ROLLBACK_LIMIT
         )
     return replace(evidence, replay=replay, rollback=rollback)
-
-
-def _reading(evidence: Evidence, read: Callable[[], Evidence]) -> Evidence:
-    """Return what a strict reader adds to the evidence, or the evidence with its fault."""
-    try:
-        return read()
-    except MalformedError as error:
-        return replace(evidence, faults=(*evidence.faults, error.fault))

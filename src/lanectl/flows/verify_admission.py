@@ -21,13 +21,10 @@ if TYPE_CHECKING:
     from lanectl.ports import TargetRepository
 
 
-def gather_admission(
+def find_admission(
     evidence: Evidence, data: bytes | None, repository: TargetRepository | None
 ) -> Evidence:
-    """Return the evidence with an admission's facts. Under a good one its time becomes `now`.
-
-    Needs the bundle's own signature to have been gathered; `data` is None if there is no file.
-    """
+    """Return the evidence with an admission's facts; `data` is None if there is no file."""
     facts = AdmissionFacts()
     if data is not None:
         try:
@@ -39,8 +36,16 @@ def gather_admission(
                     facts = _read(facts, found, evidence.trust, repository)
         except MalformedError as error:
             evidence = replace(evidence, faults=(*evidence.faults, _malformed(error.fault)))
-    evidence = replace(evidence, admission=facts)
-    if facts.said is None or not checks.is_admitted(evidence):
+    return replace(evidence, admission=facts)
+
+
+def settle_admission(evidence: Evidence) -> Evidence:
+    """Return the evidence with the admission's time as `now`, if the admission is good in every way.
+
+    Needs the bundle's own signature to have been gathered, as it stands at that time.
+    """
+    facts = evidence.admission
+    if facts is None or facts.said is None or not checks.is_admitted(evidence):
         return evidence
     return replace(evidence, now=facts.said.at, admitted=facts.said.at)
 

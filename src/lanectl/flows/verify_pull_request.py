@@ -15,8 +15,8 @@ from lanectl import checks
 from lanectl.errors import RefusedError, UntrustedError
 from lanectl.flows.rollback import recompute
 from lanectl.flows.trust import load_trust, read_operator
-from lanectl.flows.verify import Submission, verify
-from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.flows.verify import verify
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
 from lanectl.model.display import display
 from lanectl.model.handoff import APPLIED, ROLLED_BACK, bundle_ref, parse_message
 from lanectl.model.pull_request_evidence import (
@@ -25,6 +25,7 @@ from lanectl.model.pull_request_evidence import (
     PullRequestEvidence,
     PullRequestReport,
 )
+from lanectl.model.submission import SUFFIXES, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from lanectl.model.report import VerificationReport
     from lanectl.ports import EnforcerStore, System, TargetRepository
     from lanectl.ports.publishing import Forge, PullRequest, Remote
+    from lanectl.ports.signing import GpgVerifier
 
 _LONGEST: Final = 50
 """Marker commits of one pull request that are looked at: attempts of one handoff."""
@@ -50,6 +52,7 @@ def verify_pull_request(
     repository: TargetRepository,
     store: EnforcerStore,
     system: System,
+    gpg: GpgVerifier | None = None,
 ) -> PullRequestReport:
     """Return the report over a pull request of the pinned repository.
 
@@ -72,7 +75,7 @@ def verify_pull_request(
     head = repository.find_commit(refs[opened.head_ref])
     if head is None:
         raise RefusedError(f"the head of pull request {number} is no commit")
-    gathered = _gather(opened, head, trust, remote, repository=repository, system=system)
+    gathered = _gather(opened, head, trust, remote, repository=repository, system=system, gpg=gpg)
     evidence = replace(gathered, expected_head=expected_head)
     findings = [
         *(f for judged in evidence.chain if judged.report for f in judged.report.findings),
@@ -89,12 +92,13 @@ def _gather(
     *,
     repository: TargetRepository,
     system: System,
+    gpg: GpgVerifier | None,
 ) -> PullRequestEvidence:
     line, below = _walk(head, repository)
     kind = _kind(opened.head_branch, head, has_markers=bool(line))
     bundles = _bundles(line, remote, repository) if kind is Kind.HANDOFF else {}
     chain = [
-        Judged(commit, _judge(commit, bundles, trust, repository, system))
+        Judged(commit, _judge(commit, bundles, trust, repository, system=system, gpg=gpg))
         for commit in (line if kind is Kind.HANDOFF else ())
     ]
     reverted = recompute(head, trust.source.tip, repository) if kind is Kind.ROLLBACK else None
@@ -150,20 +154,23 @@ def _judge(
     bundles: Mapping[str, ObjectId],
     trust: Trust,
     repository: TargetRepository,
+    *,
     system: System,
+    gpg: GpgVerifier | None,
 ) -> VerificationReport | None:
     """Return the report over the bundle published for a commit, or None if there is none."""
     marker = parse_message(commit.message)
     tree = bundles.get(bundle_ref(marker.trailers.bundle)) if marker else None
     if tree is None:
         return None
-    names = tuple(ARTIFACT + suffix for suffix in ("", SIGNATURE_SUFFIX, ADMISSION_SUFFIX))
+    names = tuple(ARTIFACT + suffix for suffix in ("", *SUFFIXES, ADMISSION_SUFFIX))
     limit = trust.operator.limits.inflated + (1 << 20)
     found = repository.objects.files_at(tree, names, limit=limit)
     if ARTIFACT not in found:
         return None
+    beside = {name.removeprefix(ARTIFACT): data for name, data in found.items()}
     return verify(
-        Submission(found[ARTIFACT], found.get(names[1])), trust=trust, untrusted=None,
+        Submission.of(found[ARTIFACT], beside), trust=trust, untrusted=None,
         repository=repository, system=system, commit=commit.id,
-        admission=found.get(names[2]), admission_required=True,
+        admission=beside.get(ADMISSION_SUFFIX), admission_required=True, gpg=gpg,
     )  # fmt: skip

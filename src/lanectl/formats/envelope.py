@@ -88,6 +88,11 @@ def read(data: bytes) -> Envelope:
     )
 
 
+def read_any(data: bytes) -> Envelope:
+    """Return the one signature in a signature file, by a key or a certificate."""
+    return read(data)
+
+
 def _base64(text: Any, where: str) -> bytes:
     """Decode standard base64 that is its own re-encoding: no white space, no loose bits."""
     if not isinstance(text, str) or not text:

@@ -16,6 +16,7 @@ from lanectl.model.change import Mode
 from lanectl.model.display import display, display_lines, display_path
 from lanectl.model.pull_request import Annotation, CheckOutput, PullRequestText
 from lanectl.model.report import MalformedError
+from lanectl.model.signer import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lanectl.model.names import ObjectId
     from lanectl.model.pull_request import Proposal
     from lanectl.model.sbom import ComponentDelta
+    from lanectl.model.signer import Signer
 
 SCHEMA = "urn:lanectl:handoff:v1"
 
@@ -104,7 +106,7 @@ def _evidence(proposal: Proposal) -> str:
         ("Base", code(handoff.base)),
         ("Result tree", code(handoff.result_tree)),
         ("Commit", code(proposal.commit)),
-        ("Signer", f"{code(signer.name)}, {signer.role.value}, key {code(signer.public.id)}"),
+        ("Signer", f"{code(signer.name)}, {signer.role.value}, {_who(signer)}"),
         ("Attempt", str(at.attempt) if at else "unknown"),
         *([("Supersedes", code(f"sha256:{superseded}"))] if superseded else []),
         ("Rollback", f"yes, from {_count(handoff.rollback, 'file')}" if handoff.rollback else "no"),
@@ -197,7 +199,7 @@ def _block(proposal: Proposal) -> str:
         "base": handoff.base,
         "result_tree": handoff.result_tree,
         "commit": proposal.commit,
-        "signer": verified.signer.public.id,
+        "signer": verified.signer.id,
         "attempt": str(at.attempt) if at else "",
         "supersedes": superseded,
     }
@@ -205,6 +207,10 @@ def _block(proposal: Proposal) -> str:
     for char in "<>-":  # they stand in strings only, and nothing else could close the comment
         text = text.replace(char, f"\\u{ord(char):04x}")
     return f"<!-- lanectl:handoff {text} -->\n"
+
+
+def _who(signer: Signer) -> str:
+    return f"key {code(signer.id)}" if signer.method is Method.KEY else code(signer.id)
 
 
 def _count(items: tuple[object, ...], noun: str) -> str:

@@ -37,7 +37,12 @@ def to_json(report: VerificationReport) -> dict[str, Any]:
         "unverified_because": display(report.untrusted_because),
         "signer": None
         if signer is None
-        else {"key": signer.public.id, "name": display(signer.name), "role": signer.role.value},
+        else {
+            "method": signer.method.value,
+            "id": display(signer.id),
+            "name": display(signer.name),
+            "role": signer.role.value,
+        },
         "handoff": _handoff(report),
         "admission": _admission(report),
         "steps": [_step(step) for step in report.steps],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lanectl.model.ledger import LedgerId
     from lanectl.model.names import Digest, RepositoryId
+    from lanectl.model.signer import Signer
     from lanectl.model.trust import Key, Keyring
 
 SIGNERS: Final[Mapping[EventKind, tuple[Role, ...]]] = {
@@ -108,11 +109,11 @@ class Standing(Struct, frozen=True):
     counted: tuple[Counted, ...] = ()
     ignored: tuple[Ignored, ...] = ()
 
-    def approvals_of(self, bundle: Digest, builder: Key) -> tuple[Counted, ...]:
+    def approvals_of(self, bundle: Digest, builder: Signer) -> tuple[Counted, ...]:
         """Return the approvals of a bundle by somebody else than who signed it."""
         return tuple(
             c for c in self.approvals
-            if c.record.subject["bundle"] == bundle and not c.signer.is_same_person(builder)
+            if c.record.subject["bundle"] == bundle and not builder.is_same_person(c.signer)
         )  # fmt: skip
 
 

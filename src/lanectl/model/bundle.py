@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl.model.ledger import HandoffKey
+from lanectl.model.signer import Method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,9 +105,26 @@ class Statement(Struct, frozen=True):
 
 
 class Envelope(Struct, frozen=True):
-    """A strictly read signature file: one signature over one payload, and the key it hints at."""
+    """A strictly read signature file: one signature over one payload, and what tells whose it is.
+
+    Of these one is there: `hint` names a key; `certificate` (DER) is a keyless one, and `raw` the
+    whole file with its proofs; `chain` are an SVID and its intermediates (DER). A GPG signature
+    has none of them.
+    """
 
     payload_type: str
     payload: bytes
     signature: bytes
-    hint: str
+    hint: str = ""
+    certificate: bytes = b""
+    chain: tuple[bytes, ...] = ()
+    raw: bytes = b""
+
+    @property
+    def method(self) -> Method:
+        """What the signature was made with."""
+        if self.certificate:
+            return Method.KEYLESS
+        if self.chain:
+            return Method.SPIFFE
+        return Method.KEY if self.hint else Method.GPG

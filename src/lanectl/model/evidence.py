@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+from lanectl.model.trust_policy import TrustMaterial, TrustPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
     from lanectl.model.names import Digest, ObjectFormat, ObjectId
     from lanectl.model.report import Fault, TrustSource
     from lanectl.model.settings import Operator, Rules
+    from lanectl.model.signature import SignatureFacts
+    from lanectl.model.signer import Signer
     from lanectl.model.trust import Key, Keyring
-
-
-SKEW: Final = timedelta(minutes=5)
-"""By how much two honest clocks may differ."""
 
 
 class Line(enum.StrEnum):
@@ -80,6 +79,8 @@ class Trust(Struct, frozen=True):
     operator: Operator
     rules: Rules
     keyring: Keyring
+    policy: TrustPolicy = TrustPolicy()
+    material: TrustMaterial = TrustMaterial()
 
 
 class BaseFacts(Struct, frozen=True):
@@ -107,7 +108,8 @@ class AdmissionFacts(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """All facts about one bundle. None means: could not be gathered, so cannot be judged.
 
-    `faults` is what the strict readers refused. `rollback` maps the paths that the statement names
+    `faults` is what the strict readers refused. `signature` is the bundle's own, `countersignature`
+    a later one by its Builder's side over the same statement. `rollback` maps the paths that the statement names
     to their content in the result tree. `commit_wanted` says that a commit was to be compared.
     `admission` is None where none is there and none is asked for. Under a good one `admitted` is
     its time, and so is `now`, the time by which everything else is judged.
@@ -118,9 +120,8 @@ class Evidence(Struct, frozen=True):
     trust: Trust | None = None
     faults: tuple[Fault, ...] = ()
     signature_present: bool = False
-    envelope: Envelope | None = None
-    signer: Key | None = None
-    signature_valid: bool | None = None
+    signature: SignatureFacts | None = None
+    countersignature: SignatureFacts | None = None
     outer: Statement | None = None
     bundle: Bundle | None = None
     inner: Statement | None = None
@@ -133,6 +134,21 @@ class Evidence(Struct, frozen=True):
     commit_wanted: bool = False
     admission: AdmissionFacts | None = None
     admitted: datetime | None = None
+
+    @property
+    def signatures(self) -> tuple[SignatureFacts, ...]:
+        """What was found of every signature that is there."""
+        return tuple(s for s in (self.signature, self.countersignature) if s is not None)
+
+    @property
+    def signer(self) -> Signer | None:
+        """Who answers for the bundle: the first whose valid signature is of an accepted method."""
+        policy = self.trust.policy if self.trust else TrustPolicy()
+        good = [s for s in self.signatures if s.valid and s.signer is not None]
+        for one in good:
+            if one.signer and one.method in policy.accepted(one.signer.role):
+                return one.signer
+        return good[0].signer if good else None
 
     @property
     def files(self) -> tuple[FileChange, ...] | None:

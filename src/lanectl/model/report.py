@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lanectl.model.bundle import Bundle, Circumstances, Statement
     from lanectl.model.change import FileChange
     from lanectl.model.names import Digest, ObjectId
-    from lanectl.model.trust import Key
+    from lanectl.model.signer import Signer
 
 
 class Rule(Struct, frozen=True):
@@ -110,7 +110,7 @@ class VerificationReport(Struct, frozen=True):
     untrusted_because: str
     bundle: Bundle | None
     statement: Statement | None
-    signer: Key | None
+    signer: Signer | None
     files: tuple[FileChange, ...]
     admission: Admission | None = None
 
@@ -148,7 +148,7 @@ class VerifiedBundle(Struct, frozen=True):
 
     bundle: Bundle
     statement: Statement
-    signer: Key
+    signer: Signer
     seal: object
 
     @property

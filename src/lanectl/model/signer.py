@@ -47,6 +47,14 @@ class Signer(Struct, frozen=True):
         """Return the signer that a key of the keyring stands for."""
         return cls(Method.KEY, str(key.public.id), key.role, key.name, key.email)
 
+    def is_same_person(self, key: Key) -> bool:
+        """Whether a key is theirs, or is registered to their name or email."""
+        return (
+            self.id == key.public.id
+            or self.name.casefold() == key.name.casefold()
+            or self.email.casefold() == key.email.casefold()
+        )
+
     @property
     def trailer(self) -> str:
         """How a commit's trailer names them."""

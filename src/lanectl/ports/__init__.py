@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lanectl.model.change import ChangeSet, TreeEntry
     from lanectl.model.evidence import CommitFacts, Line, Merge, Replay
     from lanectl.model.names import Digest, ObjectFormat, ObjectId, RepositoryId, Slug
+    from lanectl.model.submission import Submission
     from lanectl.model.trust import PublicKey
 
 
@@ -99,7 +100,7 @@ class Outbox(Protocol):
         ...
 
     def put(
-        self, slug: Slug, artifact: memoryview, statement: bytes, signature: bytes | None
+        self, slug: Slug, artifact: memoryview, statement: bytes, seal: Mapping[str, bytes] | None
     ) -> str:
         """Write a bundle, the signature last and by rename; return the artifact's path."""
         ...
@@ -257,7 +258,7 @@ class EnforcerStore(AnchorStore, Protocol):
         """Remember the target's tip."""
         ...
 
-    def keep(self, digest: Digest, artifact: bytes, signature: bytes) -> None:
+    def keep(self, digest: Digest, submission: Submission) -> None:
         """Keep a copy of an accepted bundle by its digest."""
         ...
 

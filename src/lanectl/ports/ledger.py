@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         NewEvent,
     )
     from lanectl.model.names import Digest, Slug
+    from lanectl.model.submission import Submission
 
 
 class Ledger(Protocol):
@@ -142,7 +143,7 @@ class AnchorStore(Protocol):
         """Append a signed head, for good."""
         ...
 
-    def kept(self, digest: Digest) -> tuple[bytes, bytes] | None:
+    def kept(self, digest: Digest) -> Submission | None:
         """Return the kept copy of an accepted bundle: archive and signature."""
         ...
 

@@ -8,7 +8,9 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+    from lanectl.model.signature import GpgFacts
     from lanectl.model.signer import Method
 
 
@@ -37,4 +39,14 @@ class StatementSigner(Protocol):
         Raises UnavailableError for an outside system that does not answer in time, RefusedError
         for one that refuses, UnreadableError for a key that cannot be used. Nothing is kept then.
         """
+        ...
+
+
+class GpgVerifier(Protocol):
+    """Asks gpg about a detached signature, with pinned keys only. Judges nothing."""
+
+    def examine(
+        self, statement: bytes, signature: bytes, keys: Mapping[str, bytes], at: datetime
+    ) -> GpgFacts:
+        """Return what gpg says at a time; `keys` are armoured public keys by fingerprint."""
         ...

@@ -17,7 +17,7 @@ from lanectl.model.settings import Limits
 from lanectl.wiring.common import default_key_path, limits, open_git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lanectl.adapters.git.builder import GitBuilderRepository
     from lanectl.ports import Outbox, Signer
@@ -103,8 +103,8 @@ def builder_signer(named: str | None) -> Signer:
     return keys.load(path)
 
 
-def write_signature(path: str, data: bytes, named: str | None) -> str:
-    """Write a signature beside its bundle or at a named file; return its path."""
-    from lanectl.adapters.outbox import put_signature
+def write_signature(path: str, seal: Mapping[str, bytes], named: str | None) -> str:
+    """Write a signature's files beside its bundle or at a named file; return the signature's path."""
+    from lanectl.adapters.outbox import put_seal
 
-    return put_signature(path, data, named)
+    return put_seal(path, seal, named)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lanectl.adapters.store import FolderStore
     from lanectl.errors import LaneError
     from lanectl.flows.trust import OperatorFile
-    from lanectl.flows.verify import Submission
     from lanectl.model.names import ObjectId
+    from lanectl.model.submission import Submission
 
 
 class EnforcerSide(Struct, frozen=True):
@@ -67,15 +67,15 @@ def enforcer_side(
 def submission(path: str, signature: str | None, operator: str | None = None) -> Submission:
     """Return a bundle's files, read once."""
     from lanectl.adapters import files
-    from lanectl.flows.verify import Submission
     from lanectl.formats.envelope import FILE_LIMIT
-    from lanectl.model.bundle import SIGNATURE_SUFFIX
+    from lanectl.model.submission import SUFFIXES, Submission
 
     # Compressed bytes can be a little more than what they inflate to.
     artifact = files.read(path, limit=limits(operator).inflated + (1 << 20))
     if signature is not None:
         return Submission(artifact, files.read(signature, limit=FILE_LIMIT))
-    return Submission(artifact, files.read_optional(path + SIGNATURE_SUFFIX, limit=FILE_LIMIT))
+    beside = {s: files.read_optional(path + s, limit=FILE_LIMIT) for s in SUFFIXES}
+    return Submission.of(artifact, {s: data for s, data in beside.items() if data is not None})
 
 
 def admission(path: str) -> bytes | None:
