@@ -16,8 +16,8 @@ from tests.world import World, scrubbed
 if TYPE_CHECKING:
     from tests.forge.forge import Forge
     from tests.forge.listener import Listener
-    from tests.sigstore.namespace import Namespace
-    from tests.sigstore.private import PrivateSigstore
+    from tests.private_sigstore.namespace import Namespace
+    from tests.private_sigstore.stack import PrivateSigstore
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _loopback = threading.Event()  # set while a test on a forge runs, or one marked e2e
@@ -131,8 +131,8 @@ def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSigsto
 
     One for each worker: it is ready in a second and takes 140 MiB. Skips where none can be made.
     """
-    from tests.sigstore.namespace import NamespaceError
-    from tests.sigstore.private import PrivateSigstore
+    from tests.private_sigstore.namespace import NamespaceError
+    from tests.private_sigstore.stack import PrivateSigstore
 
     try:
         made = PrivateSigstore(tmp_path_factory.mktemp("sigstore"))
@@ -145,7 +145,7 @@ def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSigsto
 @pytest.fixture(scope="session")
 def nowhere() -> Iterator[Namespace]:
     """A network of nobody but the loopback address; for tests marked e2e."""
-    from tests.sigstore.namespace import Namespace, NamespaceError
+    from tests.private_sigstore.namespace import Namespace, NamespaceError
 
     try:
         made = Namespace()

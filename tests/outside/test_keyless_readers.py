@@ -15,11 +15,11 @@ import pytest
 
 from lanectl.model.bundle import ARTIFACT, SIGNATURE_SUFFIX
 from tests.outside.readers import SCRIPT, shown, tool
-from tests.sigstore import material
-from tests.sigstore.issuer import IDENTITY
-from tests.sigstore.namespace import Namespace
-from tests.sigstore.private import GITHUB, URLS, PrivateSigstore
-from tests.sigstore.story import sign, trust
+from tests.private_sigstore import material
+from tests.private_sigstore.issuer import IDENTITY
+from tests.private_sigstore.namespace import Namespace
+from tests.private_sigstore.stack import GITHUB, URLS, PrivateSigstore
+from tests.private_sigstore.story import sign, trust
 from tests.world import World, scrubbed, write
 
 pytestmark = pytest.mark.e2e

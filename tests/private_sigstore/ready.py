@@ -1,4 +1,4 @@
-"""Waits until every server answers: `python -m tests.sigstore.ready URL…`, half a minute at most.
+"""Waits until every server answers: `python -m tests.private_sigstore.ready URL…`, half a minute at most.
 
 With `--open` first it is enough that something listens there.
 """

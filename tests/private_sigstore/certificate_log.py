@@ -1,6 +1,6 @@
 """A log of certificates (RFC 6962) as far as Fulcio speaks to one: it takes precertificates.
 
-`python -m tests.sigstore.certificate_log FOLDER PORT`. It takes only what the folder's Fulcio
+`python -m tests.private_sigstore.certificate_log FOLDER PORT`. It takes only what the folder's Fulcio
 issued, signs a timestamp over it, and keeps nothing: nobody reads the log itself.
 """
 
@@ -20,8 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.sigstore.material import load, public_der
-from tests.sigstore.serving import Request, serve
+from tests.private_sigstore.material import load, public_der
+from tests.private_sigstore.serving import Request, serve
 
 POISON = "1.3.6.1.4.1.11129.2.4.3"
 

@@ -18,11 +18,11 @@ from typing import Any, Literal, Self
 import yaml
 
 from tests.gotool import built
+from tests.private_sigstore import material
+from tests.private_sigstore.issuer import REQUEST_TOKEN, mint
+from tests.private_sigstore.namespace import ROOT, Namespace
+from tests.private_sigstore.serving import HOST
 from tests.servers import end
-from tests.sigstore import material
-from tests.sigstore.issuer import REQUEST_TOKEN, mint
-from tests.sigstore.namespace import ROOT, Namespace
-from tests.sigstore.serving import HOST
 
 FULCIO = "github.com/sigstore/fulcio@v1.8.8"
 REKOR = "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix@v2.3.0"
@@ -79,7 +79,7 @@ class PrivateSigstore:
         self._wait(*urls)
 
     def _wait(self, *words: str) -> None:
-        done = self.run(sys.executable, "-m", "tests.sigstore.ready", *words, cwd=ROOT)
+        done = self.run(sys.executable, "-m", "tests.private_sigstore.ready", *words, cwd=ROOT)
         logs = "\n".join(log.read_text()[-500:] for log in self.folder.glob("*.log"))
         assert done.returncode == 0, done.stderr + logs
 
@@ -105,7 +105,9 @@ class PrivateSigstore:
         else:
             self.stop(name)
         if fault == "broken":
-            self._launch(name, [sys.executable, "-m", "tests.sigstore.garbage", str(PORTS[name])])
+            self._launch(
+                name, [sys.executable, "-m", "tests.private_sigstore.garbage", str(PORTS[name])]
+            )
             self._wait("--open", URLS[name])
         try:
             yield
@@ -142,7 +144,7 @@ def _commands(folder: Path) -> dict[str, list[str | Path]]:
     python = [sys.executable, "-m"]
 
     def ours(module: str, name: str) -> list[str | Path]:
-        return [*python, f"tests.sigstore.{module}", folder, str(PORTS[name])]
+        return [*python, f"tests.private_sigstore.{module}", folder, str(PORTS[name])]
 
     return {
         "issuer": ours("issuer", "issuer"),

@@ -1,11 +1,11 @@
-"""A listener that answers every connection with what is no HTTP: `python -m tests.sigstore.garbage PORT`."""
+"""A listener that answers every connection with what is no HTTP: `python -m tests.private_sigstore.garbage PORT`."""
 
 from __future__ import annotations
 
 import sys
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
-from tests.sigstore.serving import HOST
+from tests.private_sigstore.serving import HOST
 
 
 class Handler(StreamRequestHandler):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sigstore.private import GITHUB, MAIL, PORTS, URLS, PrivateSigstore
+from tests.private_sigstore.stack import GITHUB, MAIL, PORTS, URLS, PrivateSigstore
 
 pytestmark = pytest.mark.e2e
 

@@ -1,6 +1,6 @@
 """An OpenID Connect issuer: GitHub-Actions-shaped and e-mail identities.
 
-`python -m tests.sigstore.issuer FOLDER PORT` serves the discovery documents, the key, and the
+`python -m tests.private_sigstore.issuer FOLDER PORT` serves the discovery documents, the key, and the
 endpoint that a GitHub job asks for its token. Tests that hold the folder mint any token themselves.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.sigstore.material import load
-from tests.sigstore.serving import HOST, Request, serve
+from tests.private_sigstore.material import load
+from tests.private_sigstore.serving import HOST, Request, serve
 
 REPOSITORY, REF, COMMIT = "acme/app", "refs/heads/main", "1" * 40
 WORKFLOW = f"{REPOSITORY}/.github/workflows/handoff.yml@{REF}"

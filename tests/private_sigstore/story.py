@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.sigstore.issuer import IDENTITY
-from tests.sigstore.private import GITHUB, PrivateSigstore
+from tests.private_sigstore.issuer import IDENTITY
+from tests.private_sigstore.stack import GITHUB, PrivateSigstore
 from tests.world import Ran, World, write
 
 
