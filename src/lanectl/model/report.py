@@ -8,32 +8,46 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl.errors import ExitCode, LaneError
+from lanectl.model.decision import Decision
 
 if TYPE_CHECKING:
     from lanectl.errors import Remedy
     from lanectl.model.admission import Admission
     from lanectl.model.bundle import Bundle, Circumstances, Statement
     from lanectl.model.change import FileChange
+    from lanectl.model.decision import Subject
     from lanectl.model.names import Digest, ObjectId
     from lanectl.model.signer import Signer
 
 
 class Rule(Struct, frozen=True):
-    """One rule: its id `family/name` (the family is a file in `checks/`), why, and what to do."""
+    """One rule: its id `family/name` (the family is a file in `checks/`), why, and what to do.
+
+    `decision` is what it means where the policy says nothing. `example` is an input that breaks it.
+    """
 
     id: str
     title: str
     why: str
     remedy: Remedy
+    decision: Decision = Decision.BLOCK
+    example: str = ""
 
 
 class Fault(Struct, frozen=True):
-    """What a strict reader or an observation found wrong, before a rule gives it its meaning."""
+    """What a strict reader or an observation found wrong, before a rule gives it its meaning.
+
+    A fault of content names its `subject`, where there is one its `line` in the new file (from 1),
+    and a secret's `fingerprint`.
+    """
 
     rule: str
     where: str = ""
     got: str = ""
     expected: str = ""
+    subject: Subject | None = None
+    line: int = 0
+    fingerprint: str = ""
 
 
 class MalformedError(Exception):
