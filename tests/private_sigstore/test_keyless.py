@@ -108,7 +108,6 @@ def test_it_is_valid_for_ever_once_admitted(sigstore: PrivateSigstore, world: Wo
 def test_a_person_signs_with_a_token_and_nobody_else_in_their_name(
     sigstore: PrivateSigstore,
     world: World,
-    packed: Callable[[], Path],
     offline: Offline,
     tmp_path: Path,
 ) -> None:
