@@ -25,6 +25,7 @@ from tests.world import World, scrubbed, write
 pytestmark = pytest.mark.e2e
 
 SIGNATURE = ARTIFACT + SIGNATURE_SUFFIX
+RECORDED = Path(__file__).resolve().parents[1] / "assets/keyless"
 SHOWN_ISSUER = "https://token.actions.githubusercontent.com"
 
 
@@ -116,6 +117,14 @@ def test_the_bundle_is_accepted_as_it_is_for_the_archive_and_every_member(
     for file in (signed.archive, *members):
         accepted, said = verify(file=file)
         assert accepted, f"{file.name}: {said}"
+
+
+def test_a_bundle_is_accepted_long_after_its_certificate_expired(verify: Verify) -> None:
+    """It was signed when this test was written, for ten minutes, by servers that are gone."""
+    accepted, said = verify(
+        signature=RECORDED / SIGNATURE, file=RECORDED / ARTIFACT, trust=RECORDED
+    )
+    assert accepted, said
 
 
 def test_another_identity_or_issuer_is_refused(verify: Verify) -> None:
