@@ -6,6 +6,7 @@ nobody meets them, and two stacks side by side use the same ports.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,14 +22,20 @@ class NamespaceError(Exception):
 
 
 class Namespace:
-    """Starts processes in one network namespace; ends its holder, not what was started."""
+    """Starts processes in one network namespace; ends its holder, not what was started.
+
+    Where this is not root, it is root of a user namespace, if the machine lets it.
+    """
 
     def __init__(self) -> None:
         missing = [name for name in ("unshare", "nsenter", "ip") if not shutil.which(name)]
         if missing:
             raise NamespaceError(f"no {missing[0]}")
+        is_root = os.geteuid() == 0
+        self._enter = ["--net"] if is_root else ["--net", "--user", "--preserve-credentials"]
+        alone = ["--net"] if is_root else ["--net", "--user", "--map-root-user"]
         self._holder = subprocess.Popen(
-            ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec cat"],
+            ["unshare", *alone, "sh", "-c", "ip link set lo up && echo up && exec cat"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self._holder.stdout is not None
@@ -38,7 +45,7 @@ class Namespace:
 
     def inside(self, *command: str | Path) -> list[str]:
         """Return the command line that runs this command in here; the process is the command's own."""
-        enter = ["nsenter", "--target", str(self._holder.pid), "--net", "--"]
+        enter = ["nsenter", "--target", str(self._holder.pid), *self._enter, "--"]
         return [*enter, *map(str, command)]
 
     def __enter__(self) -> Self:
