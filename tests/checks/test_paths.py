@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lanectl.checks import paths
 from lanectl.model.change import FileChange, Mode
+from lanectl.model.content import Content
 from lanectl.model.names import ObjectId
 
 ID, NULL = ObjectId("1" * 40), ObjectId("0" * 40)
@@ -22,7 +23,7 @@ def broken(
     """Return the rules that one changed path breaks."""
     raw = path.encode() if isinstance(path, str) else path
     change = FileChange(raw, old, mode, ID, ID, target)
-    return [fault.rule for fault in paths.check([change])]
+    return [fault.rule for fault in paths.check(Content(files=(change,)))]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ LANES = {
     "ledger verify": "claude", "ledger export": "claude", "ledger reconcile": "claude",
     "ledger migrate": "claude",
 }  # fmt: skip
-ANY = ["init", "keys new", "inspect", "verify", "lane", "ledger show"]
+ANY = ["init", "keys new", "keys rotate", "keys export", "inspect", "verify", "lane", "ledger show"]
 
 
 def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:

@@ -27,7 +27,7 @@ SAID = {
     "freeze": "frozen since", "builder": "compromised since", "enforcer": "lifted by Ann",
     "lead": "revoked key", "lift": "lifted by Ann", "break-glass": "excepted", "token": "GOOD",
     "restored": "applied again", "lost-ledger": "applied again", "lost-state": "applied again",
-    "moved": "the ledger is not the one that this Enforcer wrote",
+    "moved": "the ledger is not the one that this Enforcer wrote", "rotation": "BEGIN PUBLIC KEY",
 }  # fmt: skip
 """What each drill must have said in the end."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import zlib
@@ -161,6 +162,14 @@ jobs:
       - run: echo "${{ env.T }}" ${{ toJSON(secrets) }}; lanectl verify
   b: {uses: ./.github/workflows/x.yml, secrets: inherit}
 """
+_GPG_SIGNATURE = b"""-----BEGIN PGP SIGNATURE-----
+
+iHUEABYIAB0WIQQR9eWluviLuAcbCt/No/Mk7R2nNgUCaVZhwAAKCRDNo/Mk7R2n
+NtK3AQCbfqDh4yifZw8kPZczzpVmsJLQoY/y9B2Y9KUw0B5/ywD+K4XzPBo9VR3o
+DPlksybPHDsmeRflRmZHVyKWtjgr0wc=
+=Mj12
+-----END PGP SIGNATURE-----
+"""
 _TEXTS: dict[str, tuple[bytes, ...]] = {
     "admission": (made.canonical(_ADMISSION),),
     "answer": (json.dumps(_PULL).encode(), json.dumps({**_PULL, "merged_at": "x"}).encode()),
@@ -168,6 +177,18 @@ _TEXTS: dict[str, tuple[bytes, ...]] = {
         b'x\n<!-- lanectl:handoff {"schema": "urn:lanectl:handoff:v1", "slug": "x"} -->\r\n',
     ),
     "env": (b"LANECTL_LANE=codex\n# c\nexport A='x \\' y'\nB=\"a\\n\\\"b\" # c\nC=${A}\n",),
+    "gpg": (
+        _GPG_SIGNATURE,
+        base64.b64decode(b"".join(_GPG_SIGNATURE.split(b"\n")[2:5])),
+        b"[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG CDA3F324ED1DA736 A\n[GNUPG:] VALIDSIG "
+        + b"A" * 40
+        + b" 2026-01-01 1767268800 0 4 0 22 8 00 "
+        + b"A" * 40
+        + b"\n",
+        b"pub:r:255:22:CDA3F324ED1DA736:1767268800:1769860800::u:::scSC::\nfpr:::::::::"
+        + b"A" * 40
+        + b":\nrev:!::22:CDA3F324ED1DA736:1768046400::::B:20x,01:\n",
+    ),
     "message": (
         _MESSAGE.encode(),
         f"{_MESSAGE}Lanectl-Reverts: {_COMMIT}\n\nCo-authored-by: A <a@example.test>\n".encode(),

@@ -6,6 +6,7 @@ What escapes one of these functions is a defect, and so is a run of seconds.
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
 import json as plain_json
 import tempfile
@@ -24,7 +25,8 @@ from lanectl.formats import admission as admissions
 from lanectl.formats import anchor as anchors
 from lanectl.formats import archive as archives
 from lanectl.formats import envelope as envelopes
-from lanectl.formats import json, profile, pull_request, report, sbom
+from lanectl.formats import gpg as gpgs
+from lanectl.formats import gpg_listing, json, profile, pull_request, report, sbom
 from lanectl.formats import keyring as keyrings
 from lanectl.formats import ledger_export as exports
 from lanectl.formats import record as records
@@ -125,6 +127,21 @@ def keyring(data: bytes) -> None:
         keyrings.read(data)
 
 
+def gpg(data: bytes) -> None:
+    """A signature or a key, armoured or to be; and what gpg says of them."""
+    armour = b"-----BEGIN PGP %b-----\n\n%b-----END PGP %b-----\n"
+    text = base64.encodebytes(data)
+    kinds = ((gpgs.read_signature, b"SIGNATURE"), (gpgs.read_public_key, b"PUBLIC KEY BLOCK"))
+    for read, kind in kinds:
+        for given in (data, armour % (kind, text, kind)):
+            with contextlib.suppress(MalformedError):
+                read(given)
+    with contextlib.suppress(MalformedError):
+        gpgs.fault_of(gpgs.read_status(data))
+    with contextlib.suppress(MalformedError):
+        gpg_listing.read_keys(data)
+
+
 def record(data: bytes) -> None:
     """A signed order's payload as it is, and canonical; then the data of an event around it."""
     for payload in (data, _canonical(data)):
@@ -197,8 +214,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     **{
         f.__name__: f
         for f in (
-            admission, anchor, answer, archive, block, bundle, env, envelope, keyring, ledger_export,
-            message, patch, patch_text,
+            admission, anchor, answer, archive, block, bundle, env, envelope, gpg, keyring,
+            ledger_export, message, patch, patch_text,
             record, sbom_document, settings, statement, tar, workflow,
         )
     },

@@ -54,15 +54,20 @@ def write_exclusive(path: str, data: bytes, *, mode: int) -> None:
     except FileExistsError as error:
         if not os.path.lexists(path):  # it is a folder's name that is taken
             raise UnreadableError(f"{display(path)} cannot be written: no folder") from error
-        raise UsageError(
-            f"{display(path)} exists and is not overwritten",
-            remedies=(Remedy("Name another file."),),
-        ) from error
+        raise exists(path) from error
     except OSError as error:
         raise UnreadableError(f"{display(path)} cannot be written: {error.strerror}") from error
     with os.fdopen(fd, "wb") as file:
         os.fchmod(fd, mode)
         file.write(data)
+
+
+def exists(path: str) -> UsageError:
+    """Return what to raise for a new file whose name is taken."""
+    return UsageError(
+        f"{display(path)} exists and is not overwritten",
+        remedies=(Remedy("Name another file."),),
+    )
 
 
 def append_line(path: str, line: bytes) -> None:

@@ -14,7 +14,7 @@ from lanectl.adapters.store import (
 from lanectl.errors import UnreadableError
 from lanectl.model.display import display
 from lanectl.model.lane import PROFILES, Act, Lane
-from lanectl.model.trust import Role
+from lanectl.model.trust import Role, is_with_agent
 from lanectl.ports.running import Enclosure
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def key_variable(role: Role) -> str:
 def key_places(role: Role, variables: Mapping[str, str]) -> tuple[str, ...]:
     """Return where a role's private key may lie: as its variable says, then the default place."""
     named = variables.get(_KEY_VARIABLES[role], "")
+    if is_with_agent(named):  # it lies in no file
+        named = ""
     default = str(keys_folder(variables) / f"{role}.pem")
     return tuple(dict.fromkeys(os.path.abspath(p) for p in (named, default) if p))
 

@@ -10,8 +10,11 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from lanectl.errors import Remedy
 from lanectl.model.change import Mode
+from lanectl.model.decision import Kind, Subject
 from lanectl.model.display import display_path
 from lanectl.model.report import Fault, Rule
 from lanectl.model.settings import RULES_PATH
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lanectl.model.change import FileChange
+    from lanectl.model.content import Content
 
 _LEAVE_OUT = Remedy("Leave the path out of the change, or give it an ordinary name.")
 
@@ -71,25 +75,30 @@ _HIDDEN = {"Cc", "Cf", "Zl", "Zp"}
 _OWN = {RULES_PATH, ".lanectl"}
 
 
-def check(files: Sequence[FileChange]) -> Iterator[Fault]:
+def check(content: Content) -> Iterator[Fault]:
     """Yield a fault for every path of the difference that breaks a rule."""
-    for file in files:
-        where = display_path(file.path)
-        if problem := _name_problem(file.path):
-            yield Fault(problem[0], where, problem[1], "an ordinary relative path")
-        if _is_own(_components(file.path)[0]):
-            yield Fault("paths/trust", where, file.kind, "unchanged")
-        if file.new_mode not in set(Mode):
-            yield Fault("paths/mode", where, file.new_mode, "100644, 100755 or 120000")
-        if file.new_mode == Mode.SUBMODULE != file.old_mode:
-            yield Fault("paths/submodule", where, f"{file.kind} submodule", "no new submodule")
-        if file.target is not None and (reason := _link_problem(file.path, file.target)):
-            yield Fault(
-                "paths/link",
-                where,
-                f"-> {display_path(file.target)}: {reason}",
-                "a target inside the tree",
-            )
+    for file in content.files:
+        for fault in _check(file):
+            yield replace(fault, subject=Subject(Kind.PATH, file.path))
+
+
+def _check(file: FileChange) -> Iterator[Fault]:
+    where = display_path(file.path)
+    if problem := _name_problem(file.path):
+        yield Fault(problem[0], where, problem[1], "an ordinary relative path")
+    if _is_own(_components(file.path)[0]):
+        yield Fault("paths/trust", where, file.kind, "unchanged")
+    if file.new_mode not in set(Mode):
+        yield Fault("paths/mode", where, file.new_mode, "100644, 100755 or 120000")
+    if file.new_mode == Mode.SUBMODULE != file.old_mode:
+        yield Fault("paths/submodule", where, f"{file.kind} submodule", "no new submodule")
+    if file.target is not None and (reason := _link_problem(file.path, file.target)):
+        yield Fault(
+            "paths/link",
+            where,
+            f"-> {display_path(file.target)}: {reason}",
+            "a target inside the tree",
+        )
 
 
 def _components(path: bytes) -> list[str]:

@@ -39,6 +39,7 @@ def command(
     ] = False,
     signature: options.SignatureFile = None,
     repo: options.Repo = ".",
+    _passphrase_fd: options.PassphraseFd = None,
     as_json: options.Json = False,
 ) -> int:
     """Verify a bundle and put it on its feature branch (lane: claude). Prints the commit."""
@@ -50,6 +51,7 @@ def command(
         raise UsageError("--draft and --reviewer need --pr")
     submission = neutral.submission(bundle, signature)
     wishes = Wishes(draft, tuple(reviewer or ())) if pr else None
+    claude.unlock()
     with claude.enforcer_side(repo) as side, render.progress("applying"):
         result = submit(
             claude.enforcer(side), submission, wishes=wishes, sign=gpg_sign, dry_run=dry_run

@@ -35,6 +35,7 @@ def command(
     ] = False,
     key: options.OrderKey = None,
     repo: options.Repo = ".",
+    _passphrase_fd: options.PassphraseFd = None,
     as_json: options.Json = False,
 ) -> int:
     """Stop every apply and publish until a lead lifts it (lane: claude). Recorded and signed."""

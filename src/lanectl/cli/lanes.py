@@ -20,6 +20,8 @@ NEEDS: Final[Mapping[str, Lane | None]] = {
     "keys list": Lane.CLAUDE,
     "keys revoke": Lane.CLAUDE,
     "keys impact": Lane.CLAUDE,
+    "keys rotate": None,
+    "keys export": None,
     "freeze": Lane.CLAUDE,
     "pack": Lane.CODEX,
     "sign": Lane.CODEX,
@@ -65,18 +67,18 @@ def _entered(ctx: typer.Context) -> Iterator[None]:
     from lanectl.wiring import lane as wiring
 
     path = ctx.find_root().params.get("_profile")
-    wiring.adopt({})
-    if path is None and not wiring.environment().get(VARIABLE):
-        yield
-        return
-    ctx.obj = _check(_command(ctx), path)
+    fd = ctx.params.get("_passphrase_fd")
+    options = {} if fd is None else {wiring.PASSPHRASE_FD: str(fd)}
+    wiring.adopt(options)
     try:
+        if path is not None or wiring.environment().get(VARIABLE):
+            ctx.obj = _check(_command(ctx), path, options)
         yield
     finally:
         wiring.adopt({})
 
 
-def _check(command: list[str], path: str | None) -> Any:
+def _check(command: list[str], path: str | None, options: Mapping[str, str]) -> Any:
     """Adopt the profile and judge; return it, or None where a variable declares the lane."""
     from lanectl.flows import lane as flow
     from lanectl.wiring import lane as wiring
@@ -84,7 +86,7 @@ def _check(command: list[str], path: str | None) -> Any:
     profile = wiring.load_profile(path) if path is not None else None
     lane = flow.declared(profile, wiring.environment())
     if profile is not None:
-        wiring.adopt(profile.variables)
+        wiring.adopt({**profile.variables, **options})
     if lane is not None:
         flow.require(lane_of(command), lane, " ".join(command))
         if (

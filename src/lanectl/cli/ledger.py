@@ -124,6 +124,7 @@ def reconcile(
     ] = None,
     anchor: _Anchors = None,
     repo: options.Repo = ".",
+    _passphrase_fd: options.PassphraseFd = None,
     as_json: options.Json = False,
 ) -> int:
     """Take over what was admitted into a restored ledger, and go on (lane: claude)."""

@@ -32,7 +32,7 @@ KeyFile = Annotated[
     str | None,
     typer.Option(
         "--key",
-        metavar="FILE",
+        metavar="FILE|agent:KEY",
         help="The private key. [default: $LANECTL_BUILDER_KEY, then the one that `keys new` made]",
     ),
 ]
@@ -63,6 +63,15 @@ Svid = Annotated[
 SvidKey = Annotated[
     str | None, typer.Option("--svid-key", metavar="FILE", help="SPIFFE: the SVID's private key.")
 ]
+PassphraseFd = Annotated[
+    int | None,
+    typer.Option(
+        "--passphrase-fd",
+        min=0,
+        metavar="N",
+        help="Read an encrypted key's passphrase from this descriptor. [default: $LANECTL_PASSPHRASE_FD]",
+    ),
+]
 Reviewers = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,7 +89,7 @@ OrderKey = Annotated[
     str | None,
     typer.Option(
         "--key",
-        metavar="FILE",
+        metavar="FILE|agent:KEY",
         help="The private key. [default: $LANECTL_LEAD_KEY, then the role's own default place]",
     ),
 ]

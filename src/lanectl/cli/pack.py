@@ -71,6 +71,7 @@ def command(
     svid: options.Svid = None,
     svid_key: options.SvidKey = None,
     repo: options.Repo = ".",
+    _passphrase_fd: options.PassphraseFd = None,
     as_json: options.Json = False,
 ) -> int:
     """Turn a change into a bundle (lane: codex). Prints the bundle's path."""

@@ -46,7 +46,11 @@ def judge(
 def _exit_code(report: PullRequestReport) -> ExitCode:
     from lanectl.model.report import Outcome
 
-    codes = {Outcome.ACCEPTED: ExitCode.OK, Outcome.REJECTED: ExitCode.FINDINGS}
+    codes = {
+        Outcome.ACCEPTED: ExitCode.OK,
+        Outcome.REJECTED: ExitCode.FINDINGS,
+        Outcome.HELD: ExitCode.HELD,
+    }
     return codes.get(report.outcome, ExitCode.UNJUDGED)
 
 

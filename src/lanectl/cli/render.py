@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from lanectl.errors import Remedy, UntrustedError
+from lanectl.model.decision import Decision
 from lanectl.model.display import display, display_command
 
 if TYPE_CHECKING:
@@ -68,11 +69,17 @@ def progress(what: str) -> Iterator[None]:
         yield
 
 
+_MARKS = {
+    Decision.BLOCK: "✗", Decision.HOLD: "! held:", Decision.WARN: "! warning:", Decision.ALLOW: "✓ allowed:",
+}  # fmt: skip
+
+
 def findings(found: Sequence[Finding]) -> None:
     """Write findings to standard error: rule, place, got and expected, what to do."""
     for finding in found:
         where = f" {display(finding.where)}" if finding.where else ""
-        talk(f"✗ {finding.rule.id}{where}")
+        line = f":{finding.line}" if finding.line else ""
+        talk(f"{_MARKS[finding.decision]} {finding.rule.id}{where}{line}")
         talk(f"    {finding.rule.title}")
         if finding.got or finding.expected:
             talk(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lanectl.cli import render
 from lanectl.errors import Remedy, UsageError
 from lanectl.model.display import display
+from lanectl.model.expiry import State, expiring, state_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 _DAY = "%Y-%m-%d"
 _TIME = "%Y-%m-%d %H:%MZ"
+_WORDS = {
+    State.GOOD: "good",
+    State.EXPIRING: "ends soon",
+    State.NOT_YET: "not valid yet",
+    State.EXPIRED: "expired",
+}
 _DIGITS = 16
 """Of a key's id; eight are enough to name it."""
 
@@ -31,19 +38,31 @@ def time_of(text: str | None, option: str) -> datetime | None:
         raise UsageError(f"{option}: {display(str(error))}") from error
 
 
-def show_ring(ring: Keyring, *, as_json: bool) -> None:
-    """Print the keys of a keyring, in its order."""
+def show_ring(ring: Keyring, now: datetime, *, as_json: bool) -> None:
+    """Print the keys of a keyring, in its order; warn of those that end soon, without a successor."""
+    ending = expiring(ring.keys, now)
     if as_json:
-        render.document({"keys": [_key(k) for k in ring.keys]})
-        return
-    rows = [
-        (
-            k.role.value, k.public.id[:_DIGITS], display(k.name), f"{k.not_before:{_DAY}}",
-            f"{k.not_after:{_DAY}}", f"revoked {k.revoked.at:{_TIME}}" if k.revoked else "",
-        )
-        for k in ring.keys
-    ]  # fmt: skip
-    render.table(("role", "key", "name", "from", "to", "revoked"), rows)
+        keys = [_key(k) | {"state": state_of(k, now).value} for k in ring.keys]
+        render.document({"keys": keys, "expiring": [k.public.id for k in ending]})
+    else:
+        rows = [
+            (
+                k.role.value, k.public.id[:_DIGITS], display(k.name), f"{k.not_before:{_DAY}}",
+                f"{k.not_after:{_DAY}}", _state(k, now),
+            )
+            for k in ring.keys
+        ]  # fmt: skip
+        render.table(("role", "key", "name", "from", "to", "state"), rows)
+    for key in ending:
+        who = f"{display(key.name)} ({key.role.value}, key {key.public.id[:_DIGITS]})"
+        render.talk(f"! the key of {who} ends {key.not_after:{_TIME}}, and no other follows it")
+        render.remedy(Remedy("Rotate it in time.", ("lanectl", "keys", "rotate", key.public.id)))
+
+
+def _state(key: Key, now: datetime) -> str:
+    if key.revoked is not None:
+        return f"revoked {key.revoked.at:{_TIME}}, since {key.revoked.compromised_since:{_TIME}}"
+    return _WORDS[state_of(key, now)]
 
 
 def show_revoked(done: Revoked, top: str, *, as_json: bool) -> None:
@@ -79,7 +98,8 @@ def show_impact(found: Impact, *, as_json: bool) -> None:
     if as_json:
         render.document(
             {
-                "key": found.id,
+                "key": found.id if found.is_key else None,
+                "signer": display(found.id),
                 "role": found.key.role.value if found.key else None,
                 "name": display(found.key.name) if found.key else None,
                 "revoked": _revocation(found.revocation),
@@ -88,10 +108,16 @@ def show_impact(found: Impact, *, as_json: bool) -> None:
             }
         )
         return
-    who = f"{display(found.key.name)} ({found.key.role.value})" if found.key else "not registered"
-    render.data(f"key {found.id}, {who}")
-    state = f"revoked {found.revocation.at:{_TIME}}" if found.revocation else "not revoked"
-    render.data(f"{state}; looked at {f'since {found.since:{_TIME}}' if found.since else 'all'}")
+    looked = f"looked at {f'since {found.since:{_TIME}}' if found.since else 'all'}"
+    if found.is_key:
+        known = found.key
+        who = f"{display(known.name)} ({known.role.value})" if known else "not registered"
+        state = f"revoked {found.revocation.at:{_TIME}}" if found.revocation else "not revoked"
+        render.data(f"key {found.id}, {who}")
+        render.data(f"{state}; {looked}")
+    else:
+        render.data(display(found.id))
+        render.data(looked)
     for suspect in found.suspects:
         render.data(_line(suspect))
     render.data(f"{len(found.suspects)} to look at" if found.suspects else "nothing depends on it")

@@ -27,6 +27,7 @@ def command(
         bool, typer.Option("--dry-run", help="Compute the revert; change nothing.")
     ] = False,
     repo: options.Repo = ".",
+    _passphrase_fd: options.PassphraseFd = None,
     as_json: options.Json = False,
 ) -> int:
     """Revert a merged handoff as a commit on rollback/<slug> (lane: claude). Executes no SQL."""
@@ -37,6 +38,7 @@ def command(
     if (draft or reviewer) and not pr:
         raise UsageError("--draft and --reviewer need --pr")
     wishes = Wishes(draft, tuple(reviewer or ())) if pr else None
+    claude.unlock()
     with claude.enforcer_side(repo) as side, render.progress("rolling back"):
         result = rollback(handoff, claude.enforcer(side), wishes=wishes, dry_run=dry_run)
     _show(result, as_json=as_json)

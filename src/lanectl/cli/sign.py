@@ -26,6 +26,7 @@ def command(
     svid: options.Svid = None,
     svid_key: options.SvidKey = None,
     signature: options.SignatureFile = None,
+    _passphrase_fd: options.PassphraseFd = None,
     as_json: options.Json = False,
 ) -> int:
     """Sign a packed bundle, outside the sandbox (lane: codex). Prints the signature's path."""

@@ -78,6 +78,7 @@ def exit_code(report: VerificationReport) -> ExitCode:
     codes = {
         Outcome.ACCEPTED: ExitCode.OK,
         Outcome.REJECTED: ExitCode.FINDINGS,
+        Outcome.HELD: ExitCode.HELD,
         Outcome.UNVERIFIED: ExitCode.UNJUDGED,
     }
     return codes[report.outcome]
@@ -103,7 +104,7 @@ def show(report: VerificationReport, why: LaneError | None, bundle: str, output:
 def _show_text(report: VerificationReport) -> None:
     from lanectl.model.display import display
 
-    signs = {"passed": "✓", "failed": "✗", "not-judged": "–"}
+    signs = {"passed": "✓", "failed": "✗", "held": "!", "not-judged": "–"}
     rows = [
         (
             f"{s.number:>2}",

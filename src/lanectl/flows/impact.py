@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from lanectl.errors import UsageError
 from lanectl.flows.revoke import find_key, revocation_of
 from lanectl.formats import record as records
 from lanectl.formats.keys import is_valid_signature
 from lanectl.model.authority import SIGNERS
+from lanectl.model.display import display
 from lanectl.model.ledger import EventKind
 from lanectl.model.report import MalformedError
 from lanectl.model.trust import hint_of
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from lanectl.model.ledger import Event, HandoffRow
     from lanectl.model.names import Digest
     from lanectl.model.trust import Key, Revocation
+
+
+OTHERS: Final = ("keyless:", "gpg:", "spiffe://")
+"""How the ids of signers begin that have no key in the keyring (model/signer.py)."""
 
 
 class Suspect(Struct, frozen=True):
@@ -37,20 +43,31 @@ class Suspect(Struct, frozen=True):
 
 
 class Impact(Struct, frozen=True):
-    """What depends on a key since a time; `key` is None for one that left the keyring."""
+    """What depends on a signer since a time; `key` is None for one that left the keyring.
 
-    id: Digest
+    `id` is a key's, or the text that the ledger calls another signer by.
+    """
+
+    id: str
     key: Key | None
     revocation: Revocation | None
     since: datetime | None
     suspects: tuple[Suspect, ...]
 
+    @property
+    def is_key(self) -> bool:
+        """Whether it is a key, not another kind of signer."""
+        return not self.id.startswith(OTHERS)
+
 
 def impact(registry: Registry, text: str, since: datetime | None) -> Impact:
     """Return what depends on a key since `since`, or since it was compromised, or at all.
 
-    Raises UsageError for a key that is none, MalformedError for an event that is none.
+    `text` is a key's id or the beginning of it, or the whole id of another signer. Raises UsageError
+    for one that is none, MalformedError for an event that is none.
     """
+    if text.startswith(OTHERS):
+        return _of_another(registry, text, since)
     standing = registry.standing()
     found = find_key(text, standing.keyring)
     revocation = revocation_of(standing, found)
@@ -64,6 +81,19 @@ def impact(registry: Registry, text: str, since: datetime | None) -> Impact:
     return Impact(
         found, key, revocation, since, tuple(_suspects(registry, events, found, key, void))
     )
+
+
+def _of_another(registry: Registry, signer: str, since: datetime | None) -> Impact:
+    """Return what a signer without a key in the keyring brought in. Such a one signs no orders."""
+    if not (signer.isascii() and signer.isprintable()) or " " in signer or signer in OTHERS:
+        raise UsageError(f"{display(signer)!r} is the id of no signer")
+    events = registry.ledger.events(kinds={EventKind.APPLIED})
+    suspects = tuple(
+        Suspect(e, registry.ledger.handoff(e.event.handoff) if e.event.handoff else None)
+        for e in events
+        if e.event.data.get("signer") == signer and (since is None or e.event.at >= since)
+    )
+    return Impact(signer, None, None, since, suspects)
 
 
 def _suspects(

@@ -128,9 +128,9 @@ def plan_trust(
     known = parse_rules(rules).repository if rules is not None else None
     if known is not None and repository not in {None, known}:
         raise UsageError(f"{RULES_PATH} already names {known}, not {repository}")
-    present = _parse_ring(ring) if ring is not None else Keyring(())
+    present = parse_ring(ring) if ring is not None else Keyring(())
     for key in keys:
-        present = _register(present, key, now)
+        present = register(present, key, now)
     after = rules if rules is not None else render_rules(RepositoryId(str(repository))).encode()
     return (
         PlannedFile(RULES_PATH, rules, after),
@@ -183,7 +183,8 @@ def plan_operator(
     return PlannedFile(file.path, before, after), wanted
 
 
-def _parse_ring(data: bytes) -> Keyring:
+def parse_ring(data: bytes) -> Keyring:
+    """Return the keyring of the work tree. Raises UnreadableError with the way back."""
     try:
         return keyring.read(data)
     except MalformedError as error:
@@ -198,7 +199,11 @@ def _parse_ring(data: bytes) -> Keyring:
         ) from error
 
 
-def _register(ring: Keyring, new: NewKey, now: datetime) -> Keyring:
+def register(ring: Keyring, new: NewKey, now: datetime) -> Keyring:
+    """Return the keyring with a key more, valid from now on; as it is if it has the key in this role.
+
+    Raises UsageError for a key that is none or has another role, or an identity that has.
+    """
     try:
         public = read_public_key(new.pem)
     except ValueError as error:

@@ -20,7 +20,7 @@ BASICS: Final = (
 )  # fmt: skip
 """What every program may need to know of its machine; all else comes from the profile."""
 
-KEPT_BACK: Final = frozenset({"LANECTL_BUILDER_KEY"})
+KEPT_BACK: Final = frozenset({"LANECTL_BUILDER_KEY", "LANECTL_PASSPHRASE_FD", "SSH_AUTH_SOCK"})
 """What a codex profile may say, but an agent need not know."""
 
 NOT_ENFORCED: Final = (

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from lanectl.errors import LaneError, UnavailableError
 from lanectl.flows.anchor import make_anchor, newest
+from lanectl.flows.approvals import in_force
 from lanectl.flows.authority import Registry
 from lanectl.flows.fetch import fetch_trust
 from lanectl.flows.recorder import Recorder, refuse_clock, replay
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from lanectl.flows.trust import OperatorFile
     from lanectl.model.anchor import Anchor
+    from lanectl.model.approval import Approval
     from lanectl.model.evidence import Trust
     from lanectl.model.ledger import Claim, HandoffKey, HandoffRow
     from lanectl.model.names import Digest
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from lanectl.ports import ApplyingRepository, EnforcerStore, Signer, System
     from lanectl.ports.ledger import Ledger, Spool
     from lanectl.ports.publishing import Forge, Remote
-    from lanectl.ports.signing import GpgVerifier
+    from lanectl.ports.signing import GpgReader
 
 
 class Enforcer(Struct, frozen=True):
@@ -52,7 +54,7 @@ class Enforcer(Struct, frozen=True):
     ledger: Callable[[Operator, bool], AbstractContextManager[Ledger]]
     signer: Callable[[], Signer]
     spool: Spool
-    gpg: GpgVerifier | None = None
+    gpg: GpgReader | None = None
 
 
 class Office(Struct, frozen=True):
@@ -72,6 +74,10 @@ class Office(Struct, frozen=True):
     def existing(self, key: HandoffKey) -> HandoffRow | None:
         """Return what the ledger knows of a handoff."""
         return self.recorder.ledger.handoff(key)
+
+    def approvals(self, bundle: Digest, repository: ApplyingRepository) -> tuple[Approval, ...]:
+        """Return the approvals of a bundle that count now; asks the ledger anew."""
+        return in_force(self.registry.standing().approvals, bundle, self.trust, repository)
 
     def refuse_frozen(self, bundle: Digest) -> None:
         """Raise HeldError under a freeze that no override lifts for this bundle; asks the ledger anew."""

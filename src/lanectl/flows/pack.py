@@ -10,11 +10,13 @@ from lanectl import checks
 from lanectl.config import parse_rules
 from lanectl.errors import Remedy, UsageError
 from lanectl.flows import words
+from lanectl.flows.content import gather
 from lanectl.flows.sign import outer_statement, sign_bundle
-from lanectl.formats import archive, envelope, lockfiles, rollback, sbom, statement
+from lanectl.formats import archive, envelope, rollback, sbom, statement
 from lanectl.model import bundle as names
 from lanectl.model.bundle import Circumstances, Handoff, Material, Statement
-from lanectl.model.change import Mode
+from lanectl.model.content import Words
+from lanectl.model.decision import Decision
 from lanectl.model.display import display
 from lanectl.model.handoff import (
     READY,
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lanectl.model.change import ChangeSet
-    from lanectl.model.names import ObjectId
+    from lanectl.model.content import Content
+    from lanectl.model.names import ObjectId, RepositoryId
+    from lanectl.model.report import Finding
     from lanectl.ports import BuilderRepository, Outbox, OutboxState, System
     from lanectl.ports.signing import StatementSigner
 
@@ -62,6 +66,7 @@ class Packed(Struct, frozen=True):
     circumstances: Circumstances
     components: int
     gaps: tuple[str, ...]
+    findings: tuple[Finding, ...]
     size: int
     signed_by: str | None
     commit: ObjectId | None
@@ -83,10 +88,12 @@ def pack(
     change = _read(repository, request.change)
     rules, policy = _rules(repository, change)
     wanted, rollbacks = _rollbacks(repository, change, rules, request)
-    findings = checks.judge_change(change, rules, wanted, rollbacks)
-    if findings:
+    content = _content(repository, change, rules, slug, request)
+    findings = checks.judge_change(change, content, wanted, rollbacks)
+    if any(f.decision is Decision.BLOCK for f in findings):
         raise RejectedError("this change cannot be packed", findings)
-    handoff, document = _describe(repository, change, rules, request, slug=slug, wanted=wanted)
+    identifier = words.find_repository_id(repository, rules, request.repository)
+    handoff, document = _describe(identifier, change, content, wanted)
     members = {
         names.MERGE_BASE: f"{change.base}\n".encode(),
         names.PATCH: change.patch,
@@ -94,17 +101,16 @@ def pack(
     }
     if wanted:
         members[names.ROLLBACK] = rollback.join([(p, rollbacks[p]) for p in wanted])
-    subjects = {name: Digest.of(content) for name, content in members.items()}
-    completeness = {"parameters": True, "environment": False, "materials": document.complete}
-    members[names.ATTESTATION] = statement.write(subjects, handoff, None, completeness)
-    artifact, inner = _write(members, request.change.limit)
-    digest = artifact.bundle.digest
+    artifact, inner = _write(members, handoff, document, request.change.limit)
+    digest, bundle = artifact.bundle.digest, artifact.bundle
     circumstances = _circumstances(outbox.previous(slug), digest, policy, system, request)
-    draft = outer_statement(artifact.bundle, inner, circumstances)
-    signed = signer and sign_bundle(
-        artifact.bundle, inner, statement.read(draft), signer=signer, system=system
-    )
-    path = outbox.put(slug, artifact.data, draft, signed.seal.files if signed else None)
+    draft, seal = outer_statement(bundle, inner, circumstances), None
+    try:
+        if signer is not None:
+            read = statement.read(draft)
+            seal = sign_bundle(bundle, inner, read, signer=signer, system=system).seal
+    finally:  # what was packed is kept, also where nobody could sign it
+        path = outbox.put(slug, artifact.data, draft, seal.files if seal else None)
     return Packed(
         path=path,
         digest=digest,
@@ -113,9 +119,24 @@ def pack(
         circumstances=circumstances,
         components=document.components,
         gaps=document.gaps,
+        findings=findings,
         size=len(artifact.data),
-        signed_by=signed.seal.shown if signed else None,
+        signed_by=seal.shown if seal else None,
         commit=_commit_ready(repository, system, handoff, digest) if request.commit else None,
+    )
+
+
+def _content(
+    repository: BuilderRepository,
+    change: ChangeSet,
+    rules: Rules,
+    slug: Slug,
+    request: PackRequest,
+) -> Content:
+    title = words.find_title(repository, change.base, slug, request.title)
+    said = Words(slug, title, words.check_message(request.message))
+    return gather(
+        change.files, change.result_tree, repository.objects, rules=rules, words=said, members={}
     )
 
 
@@ -126,8 +147,13 @@ def _read(repository: BuilderRepository, request: ChangeRequest) -> ChangeSet:
         raise _unpackable(error.fault) from error
 
 
-def _write(members: Mapping[str, bytes], limit: int) -> tuple[archive.Archive, Statement]:
+def _write(
+    members: dict[str, bytes], handoff: Handoff, document: sbom.Sbom, limit: int
+) -> tuple[archive.Archive, Statement]:
     """Return the archive and its inner statement as a verifier will read it, or refuse as it would."""
+    subjects = {name: Digest.of(content) for name, content in members.items()}
+    completeness = {"parameters": True, "environment": False, "materials": document.complete}
+    members[names.ATTESTATION] = statement.write(subjects, handoff, None, completeness)
     try:
         return archive.write(members, limit=limit), statement.read(members[names.ATTESTATION])
     except MalformedError as error:
@@ -185,48 +211,30 @@ def _rollbacks(
 
 
 def _describe(
-    repository: BuilderRepository,
-    change: ChangeSet,
-    rules: Rules,
-    request: PackRequest,
-    *,
-    slug: Slug,
-    wanted: tuple[str, ...],
+    repository: RepositoryId, change: ChangeSet, content: Content, wanted: tuple[str, ...]
 ) -> tuple[Handoff, sbom.Sbom]:
-    identifier = words.find_repository_id(repository, rules, request.repository)
-    read = _lockfiles(repository, change)
-    document = sbom.build(repository=identifier, result_tree=change.result_tree, lockfiles=read)
+    read = sorted(content.lockfiles.items())
+    document = sbom.build(repository=repository, result_tree=change.result_tree, lockfiles=read)
+    said = content.words or Words("", "", "")
     handoff = Handoff(
-        repository=identifier,
+        repository=repository,
         base=change.base,
         base_tree=change.base_tree,
         result_tree=change.result_tree,
         object_format=change.object_format,
-        slug=slug,
-        title=words.find_title(repository, change.base, slug, request.title),
-        message=words.check_message(request.message),
+        slug=Slug(said.slug),
+        title=said.title,
+        message=said.message,
         lane=Lane.CODEX,
         diff_engine=change.diff_engine,
         rollback=wanted,
         lockfiles=tuple(
-            Material(statement.lockfile_uri(identifier, path), "sha256", Digest.of(data))
+            Material(statement.lockfile_uri(repository, path), "sha256", Digest.of(data))
             for path, data in read
             if data is not None
         ),
     )
     return handoff, document
-
-
-def _lockfiles(
-    repository: BuilderRepository, change: ChangeSet
-) -> list[tuple[bytes, bytes | None]]:
-    """Return path and content of every lockfile of the result tree; None for one that is too large."""
-    found = repository.objects.find(
-        change.result_tree, lambda p: lockfiles.reader_for(p) is not None, hints=lockfiles.HINTS
-    )
-    entries = [e for e in found if e.mode in {Mode.FILE, Mode.EXECUTABLE}]
-    blobs = repository.objects.blobs((e.id for e in entries), limit=_FILE_LIMIT)
-    return [(e.path, blobs.get(e.id)) for e in entries]
 
 
 def _circumstances(

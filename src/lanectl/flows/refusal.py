@@ -1,4 +1,4 @@
-"""What the ledger is told of a refused bundle: its digest and the rules, never the Builder's words."""
+"""What the ledger is told of a refused or held bundle: its digest and the rules, never the Builder's words."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lanectl.errors import ConflictError, UnavailableError
+from lanectl.model.decision import Decision
 from lanectl.model.ledger import LEASE, Claim, EventKind
+from lanectl.model.report import Outcome
 
 if TYPE_CHECKING:
     from lanectl.flows.office import Office
     from lanectl.model.report import VerificationReport
 
 
+_STOPS = frozenset({Decision.HOLD, Decision.BLOCK})
+
+
 def record_refusal(office: Office, report: VerificationReport) -> None:
-    """Record why a bundle is refused, on its handoff if an Enforcer can tell which that is."""
-    rules = " ".join(dict.fromkeys(f.rule.id for f in report.findings))
+    """Record why a bundle is refused or held, on its handoff if an Enforcer can tell which that is."""
+    kind = EventKind.HELD if report.outcome is Outcome.HELD else EventKind.REFUSED
+    stopping = (f.rule.id for f in report.findings if f.decision in _STOPS)
+    rules = " ".join(dict.fromkeys(stopping))
     data = {"bundle": report.digest, "rules": rules or "not-judged"}
     said = report.statement.handoff if report.statement and report.signer else None
     if said is None or said.repository != office.trust.operator.repository:
-        office.recorder.note(EventKind.REFUSED, None, data)
+        office.recorder.note(kind, None, data)
         return
     key, ledger = said.key, office.recorder.ledger
     if report.signer is not None:
@@ -31,8 +38,8 @@ def record_refusal(office: Office, report: VerificationReport) -> None:
             office.recorder.record(EventKind.QUEUED, key, {**queued, **place})
     claim = ledger.claim(key, office.recorder.system.holder(), seconds=LEASE)
     if not isinstance(claim, Claim):  # who holds it has a better bundle: it is not moved
-        office.recorder.note(EventKind.REFUSED, None, {**data, "about": key})
+        office.recorder.note(kind, None, {**data, "about": key})
         return
-    office.recorder.note(EventKind.REFUSED, key, data)
+    office.recorder.note(kind, key, data)
     with contextlib.suppress(UnavailableError):
         ledger.release(claim)

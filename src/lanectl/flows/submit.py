@@ -76,10 +76,7 @@ def submit(
     remote = enforcer.remote(operator) if wishes else None
     with opened(enforcer, operator, remote, changes=not dry_run) as office:
         office.refuse_frozen(Digest.of(submission.artifact))
-        report = verify(
-            submission, trust=office.trust, untrusted=None,
-            repository=enforcer.repository, system=enforcer.system, gpg=enforcer.gpg,
-        )  # fmt: skip
+        report = _verify(enforcer, office, submission)
         if report.outcome is not Outcome.ACCEPTED:
             if not dry_run:
                 record_refusal(office, report)
@@ -90,6 +87,14 @@ def submit(
         if dry_run:
             return Submitted(report, _plan(job, sign=sign))
         return _act(job, wishes, sign=sign)
+
+
+def _verify(enforcer: Enforcer, office: Office, submission: Submission) -> VerificationReport:
+    approvals = office.approvals(Digest.of(submission.artifact), enforcer.repository)
+    return verify(
+        submission, trust=office.trust, untrusted=None, repository=enforcer.repository,
+        system=enforcer.system, gpg=enforcer.gpg, approvals=approvals,
+    )  # fmt: skip
 
 
 def _act(job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
@@ -243,10 +248,7 @@ def _publish(
             )
         if kept is not None and kept != submission:
             submission = kept
-            first = verify(
-                submission, trust=office.trust, untrusted=None,
-                repository=enforcer.repository, system=enforcer.system, gpg=enforcer.gpg,
-            )  # fmt: skip
+            first = _verify(enforcer, office, submission)
             if first.outcome is not Outcome.ACCEPTED:
                 return Submitted(first)
             verified = first.accept()

@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from lanectl import checks
+from lanectl.flows.content import gather
 from lanectl.flows.verify_admission import find_admission, settle_admission
 from lanectl.flows.verify_signature import gather_signatures, reading
 from lanectl.formats import archive, statement
 from lanectl.model.bundle import ATTESTATION, PATCH
+from lanectl.model.content import Words
 from lanectl.model.evidence import BaseFacts, Evidence, Trust
 from lanectl.model.names import Digest
 from lanectl.model.report import VerificationReport
-from lanectl.model.settings import Limits
+from lanectl.model.settings import Limits, Rules
 
 if TYPE_CHECKING:
     from lanectl.errors import LaneError
+    from lanectl.model.approval import Approval
     from lanectl.model.bundle import Handoff
     from lanectl.model.submission import Submission
     from lanectl.ports import System, TargetRepository
-    from lanectl.ports.signing import GpgVerifier
+    from lanectl.ports.signing import GpgReader
 
 _ROLLBACK_LIMIT = 16 << 20
 
@@ -40,7 +43,8 @@ def verify(
     commit: str | None = None,
     admission: bytes | None = None,
     admission_required: bool = False,
-    gpg: GpgVerifier | None = None,
+    gpg: GpgReader | None = None,
+    approvals: tuple[Approval, ...] = (),
 ) -> VerificationReport:
     """Return the report over a bundle, with all findings of the steps that could run.
 
@@ -56,6 +60,7 @@ def verify(
         rules=trust.rules if trust else None,
         signature_present=submission.is_signed,
         commit_wanted=commit is not None,
+        approvals=approvals,
     )
     if repository is not None and commit is not None:
         evidence = _gather_commit(evidence, repository, commit)
@@ -129,4 +134,15 @@ def _gather_replay(evidence: Evidence, repository: TargetRepository, handoff: Ha
         rollback = repository.objects.files_at(
             replay.result_tree, handoff.rollback, limit=_ROLLBACK_LIMIT
         )
+        members = {
+            name: bytes(content)
+            for name, content in evidence.bundle.members.items()
+            if name != PATCH
+        }
+        words = Words(handoff.slug, handoff.title, handoff.message)
+        content = gather(
+            replay.files, replay.result_tree, repository.objects,
+            rules=evidence.rules or Rules(), words=words, members=members,
+        )  # fmt: skip
+        evidence = replace(evidence, content=content)
     return replace(evidence, replay=replay, rollback=rollback)

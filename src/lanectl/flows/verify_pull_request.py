@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lanectl.model.report import VerificationReport
     from lanectl.ports import EnforcerStore, System, TargetRepository
     from lanectl.ports.publishing import Forge, PullRequest, Remote
-    from lanectl.ports.signing import GpgVerifier
+    from lanectl.ports.signing import GpgReader
 
 _LONGEST: Final = 50
 """Marker commits of one pull request that are looked at: attempts of one handoff."""
@@ -52,7 +52,7 @@ def verify_pull_request(
     repository: TargetRepository,
     store: EnforcerStore,
     system: System,
-    gpg: GpgVerifier | None = None,
+    gpg: GpgReader | None = None,
 ) -> PullRequestReport:
     """Return the report over a pull request of the pinned repository.
 
@@ -92,7 +92,7 @@ def _gather(
     *,
     repository: TargetRepository,
     system: System,
-    gpg: GpgVerifier | None,
+    gpg: GpgReader | None,
 ) -> PullRequestEvidence:
     line, below = _walk(head, repository)
     kind = _kind(opened.head_branch, head, has_markers=bool(line))
@@ -156,7 +156,7 @@ def _judge(
     repository: TargetRepository,
     *,
     system: System,
-    gpg: GpgVerifier | None,
+    gpg: GpgReader | None,
 ) -> VerificationReport | None:
     """Return the report over the bundle published for a commit, or None if there is none."""
     marker = parse_message(commit.message)

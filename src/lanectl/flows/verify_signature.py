@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from lanectl.model.evidence import Evidence, Trust
     from lanectl.model.submission import Submission
-    from lanectl.ports.signing import GpgVerifier
+    from lanectl.ports.signing import GpgReader
 
 
 def gather_signatures(
-    evidence: Evidence, submission: Submission, gpg: GpgVerifier | None, at: datetime
+    evidence: Evidence, submission: Submission, gpg: GpgReader | None, at: datetime
 ) -> Evidence:
     """Return the evidence with the facts of steps 1 to 3, as they stand at a time.
 
@@ -58,7 +58,7 @@ _OURS = frozenset({"envelope", "statement", "signature"})
 
 
 def _primary(
-    evidence: Evidence, submission: Submission, gpg: GpgVerifier | None, at: datetime
+    evidence: Evidence, submission: Submission, gpg: GpgReader | None, at: datetime
 ) -> Evidence:
     if submission.signature is not None:
         facts = examine(envelope.read_any(submission.signature), evidence.trust, at)
@@ -104,7 +104,7 @@ def _by_key(facts: SignatureFacts, trust: Trust, _: datetime) -> SignatureFacts:
 
 
 def _gpg_facts(
-    payload: bytes, signature: bytes, trust: Trust | None, gpg: GpgVerifier | None, at: datetime
+    payload: bytes, signature: bytes, trust: Trust | None, gpg: GpgReader | None, at: datetime
 ) -> SignatureFacts:
     found = Envelope(envelope.PAYLOAD_TYPE, payload, signature)
     facts = SignatureFacts(Method.GPG, found)

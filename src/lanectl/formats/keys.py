@@ -5,6 +5,8 @@ Private keys never come here: they live in `adapters/keys.py`.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING
 
 from lanectl.model.names import Digest
@@ -41,6 +43,19 @@ def describe(key: PublicKeyTypes) -> PublicKey:
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     text = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(Digest.of(der), algorithm, text.decode("ascii"))
+
+
+def openssh(key: PublicKey) -> str:
+    """Return the key as the one line that OpenSSH writes: kind and base64, without a comment."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return _load(key.pem).public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
+
+
+def fingerprint(key: PublicKey) -> str:
+    """Return the key's fingerprint as `ssh-add -l` shows it: SHA256 and unpadded base64."""
+    digest = hashlib.sha256(base64.b64decode(openssh(key).split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode('ascii').rstrip('=')}"
 
 
 def is_valid_signature(key: PublicKey, signature: bytes, message: bytes) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanectl import __version__
 from lanectl.formats.statement import format_time
+from lanectl.model.decision import Decision
 from lanectl.model.display import display, display_path
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 SCHEMA = "urn:lanectl:report:v1"
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+_LEVELS = {
+    Decision.BLOCK: "error", Decision.HOLD: "error", Decision.WARN: "warning", Decision.ALLOW: "note",
+}  # fmt: skip
+_COMMANDS = {**_LEVELS, Decision.ALLOW: "notice"}
 
 
 def to_json(report: VerificationReport) -> dict[str, Any]:
@@ -55,7 +62,10 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     """Return a finding as plain data with its remedy as an argument list."""
     return {
         "rule": finding.rule.id,
-        "decision": "block",
+        "decision": finding.decision.value,
+        "allowed_by": display(finding.allowed_by),
+        "line": finding.line or None,
+        "fingerprint": finding.fingerprint,
         "title": finding.rule.title,
         "where": display(finding.where),
         "got": display(finding.got),
@@ -109,7 +119,7 @@ def to_sarif(report: VerificationReport, artifact: str) -> dict[str, Any]:
                 "results": [
                     {
                         "ruleId": f.rule.id,
-                        "level": "error",
+                        "level": _LEVELS[f.decision],
                         "message": {"text": _sentence(f)},
                         "locations": [_location(display(f.where), artifact, changed)],
                     }
@@ -124,7 +134,7 @@ def to_sarif(report: VerificationReport, artifact: str) -> dict[str, Any]:
 def to_annotations(findings: Iterable[Finding]) -> str:
     """Return GitHub workflow commands, one line a finding."""
     return "".join(
-        f"::error title={_escape_property(f.rule.id)}::{_escape_data(_sentence(f))}\n"
+        f"::{_COMMANDS[f.decision]} title={_escape_property(f.rule.id)}::{_escape_data(_sentence(f))}\n"
         for f in findings
     )
 

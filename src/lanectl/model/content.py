@@ -11,7 +11,7 @@ from lanectl.model.settings import Rules
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lanectl.model.change import FileChange, TreeEntry
+    from lanectl.model.change import FileChange
     from lanectl.model.names import ObjectId
 
 BLOB_LIMIT = 16 << 20
@@ -30,19 +30,24 @@ class Content(Struct, frozen=True):
     """All that is known of a change's content, gathered before any of it is judged. All untrusted.
 
     `blobs` holds the old and the new blobs of `files` (no submodules; links: `FileChange.target`);
-    one over `BLOB_LIMIT` bytes is missing. `tree` lists every leaf of the result tree. `lockfiles`
-    and `base_lockfiles` are those of result and base tree by path, None where too large. `members`
+    one over `BLOB_LIMIT` bytes is missing. `tree` lists every leaf of the result tree: `mode id 0`,
+    a tab, the path and a NUL each. `lockfiles` and `base_lockfiles` are those of result and base tree by path, None where too large. `members`
     are the bundle's, without the patch; empty while `pack` still makes them.
     """
 
     files: tuple[FileChange, ...] = ()
     blobs: Mapping[ObjectId, bytes] = {}
-    tree: tuple[TreeEntry, ...] = ()
+    tree: bytes = b""
     lockfiles: Mapping[bytes, bytes | None] = {}
     base_lockfiles: Mapping[bytes, bytes | None] = {}
     members: Mapping[str, bytes] = {}
     words: Words | None = None
     rules: Rules = Rules()
+
+    @property
+    def changed(self) -> Mapping[bytes, FileChange]:
+        """The changed paths by name."""
+        return {file.path: file for file in self.files}
 
     def old(self, file: FileChange) -> bytes | None:
         """Return what a changed path held; None: nothing, or too large to look into."""

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lanectl.model.admission import Admission
+    from lanectl.model.approval import Approval
     from lanectl.model.bundle import Bundle, Envelope, Statement
     from lanectl.model.change import FileChange
+    from lanectl.model.content import Content
     from lanectl.model.names import Digest, ObjectFormat, ObjectId
     from lanectl.model.report import Fault, TrustSource
     from lanectl.model.settings import Operator, Rules
@@ -110,7 +112,7 @@ class Evidence(Struct, frozen=True):
 
     `faults` is what the strict readers refused. `signature` is the bundle's own, `countersignature`
     a later one by its Builder's side over the same statement. `rollback` maps the paths that the statement names
-    to their content in the result tree. `commit_wanted` says that a commit was to be compared.
+    to their content in the result tree. `approvals` are those of this bundle that count by now. `commit_wanted` says that a commit was to be compared.
     `admission` is None where none is there and none is asked for. Under a good one `admitted` is
     its time, and so is `now`, the time by which everything else is judged.
     """
@@ -129,6 +131,8 @@ class Evidence(Struct, frozen=True):
     replay: Replay | None = None
     rollback: Mapping[str, bytes] | None = None
     rules: Rules | None = None
+    content: Content | None = None
+    approvals: tuple[Approval, ...] = ()
     commit: CommitFacts | None = None
     commit_parent: CommitFacts | None = None
     commit_wanted: bool = False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from lanectl.model.decision import Decision
 from lanectl.model.report import Outcome
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class PullRequestReport(Struct, frozen=True):
     @property
     def outcome(self) -> Outcome:
         """Rejected with any finding, unverified if a bundle could not be judged whole."""
-        if self.findings:
+        if any(f.decision is Decision.BLOCK for f in self.findings):
             return Outcome.REJECTED
-        outcomes = [j.report.outcome for j in self.evidence.chain if j.report]
-        return Outcome.UNVERIFIED if Outcome.UNVERIFIED in outcomes else Outcome.ACCEPTED
+        outcomes = {j.report.outcome for j in self.evidence.chain if j.report}
+        if Outcome.UNVERIFIED in outcomes:
+            return Outcome.UNVERIFIED
+        return Outcome.HELD if Outcome.HELD in outcomes else Outcome.ACCEPTED

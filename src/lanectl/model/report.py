@@ -59,12 +59,20 @@ class MalformedError(Exception):
 
 
 class Finding(Struct, frozen=True):
-    """One broken rule at one place. Every finding of this version blocks."""
+    """One broken rule at one place, and what was decided about it.
+
+    `allowed_by` says why a rule that holds or blocks does not: the policy's words, or an approval.
+    """
 
     rule: Rule
     where: str
     got: str
     expected: str
+    decision: Decision = Decision.BLOCK
+    subject: Subject | None = None
+    line: int = 0
+    fingerprint: str = ""
+    allowed_by: str = ""
 
 
 class RejectedError(LaneError):
@@ -82,6 +90,7 @@ class StepState(enum.StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    HELD = "held"
     NOT_JUDGED = "not-judged"
 
 
@@ -99,6 +108,7 @@ class Outcome(enum.StrEnum):
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    HELD = "held"
     UNVERIFIED = "unverified"
 
 
@@ -135,12 +145,16 @@ class VerificationReport(Struct, frozen=True):
 
     @property
     def outcome(self) -> Outcome:
-        """Rejected with any finding; accepted only if every step passed under trust."""
-        if self.findings:
+        """Rejected with any block; accepted only if every step passed under trust.
+
+        Held if nothing but an approval is missing.
+        """
+        if any(f.decision is Decision.BLOCK for f in self.findings):
             return Outcome.REJECTED
-        if self.trust is None or any(s.state is not StepState.PASSED for s in self.steps):
+        states = {step.state for step in self.steps}
+        if self.trust is None or StepState.NOT_JUDGED in states or StepState.FAILED in states:
             return Outcome.UNVERIFIED
-        return Outcome.ACCEPTED
+        return Outcome.HELD if StepState.HELD in states else Outcome.ACCEPTED
 
     def accept(self) -> VerifiedBundle:
         """Return what `apply` takes. Raises ValueError unless the outcome is `accepted`."""

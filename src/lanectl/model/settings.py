@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lanectl.model.address import Address
 from lanectl.model.names import ObjectId, RepositoryId
+from lanectl.model.ruling import Ruling
 
 if TYPE_CHECKING:
     from lanectl.model.ledger import LedgerId
@@ -24,6 +25,8 @@ class Rules(Struct, frozen=True):
     migrations: tuple[str, ...] = DEFAULT_MIGRATIONS
     require_handoff: bool = False
     """Whether every pull request must be a handoff."""
+
+    ruling: Ruling = Ruling()
 
 
 INFLATED = 40 << 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -82,6 +82,15 @@ class Keyring(Struct, frozen=True):
     def in_role(self, role: Role) -> tuple[Key, ...]:
         """Return the keys of one role, in the file's order."""
         return tuple(k for k in self.keys if k.role is role)
+
+
+AGENT: Final = "agent:"
+"""How the name of a private key begins that an SSH agent holds; every other name is a file's."""
+
+
+def is_with_agent(named: str) -> bool:
+    """Whether a private key's name says that an SSH agent holds it."""
+    return named.startswith(AGENT)
 
 
 def hint_of(key_id: Digest) -> str:

@@ -36,14 +36,20 @@ class ChangeRequest(Struct, frozen=True):
 class ObjectReader(Protocol):
     """Trees and blobs by their ids."""
 
+    def listing(self, tree: ObjectId) -> bytes:
+        """Return the leaves of a tree by path: `mode id 0`, a tab, the path and a NUL each."""
+        ...
+
     def find(
         self, tree: ObjectId, wanted: Callable[[bytes], bool], *, hints: Sequence[bytes] = ...
     ) -> Sequence[TreeEntry]:
         """Return the leaves of a tree whose path is wanted; every such path holds one of `hints`."""
         ...
 
-    def blobs(self, ids: Iterable[ObjectId], *, limit: int) -> Mapping[ObjectId, bytes]:
-        """Return these blobs; over `limit` bytes or missing: left out."""
+    def blobs(
+        self, ids: Iterable[ObjectId], *, limit: int, total: int | None = None
+    ) -> Mapping[ObjectId, bytes]:
+        """Return these blobs; missing, over `limit` bytes, or past `total` in all: left out."""
         ...
 
     def files_at(self, tree: ObjectId, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:

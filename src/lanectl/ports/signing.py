@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from lanectl.model.gpg import GpgKeyFacts
     from lanectl.model.signature import GpgFacts
     from lanectl.model.signer import Method
 
@@ -42,11 +43,35 @@ class StatementSigner(Protocol):
         ...
 
 
-class GpgVerifier(Protocol):
-    """Asks gpg about a detached signature, with pinned keys only. Judges nothing."""
+class GpgReader(Protocol):
+    """Judges GPG signatures under pinned public keys: armoured, by the primary key's fingerprint."""
 
     def examine(
         self, statement: bytes, signature: bytes, keys: Mapping[str, bytes], at: datetime
     ) -> GpgFacts:
-        """Return what gpg says at a time; `keys` are armoured public keys by fingerprint."""
+        """Return what a detached signature over a statement proves at a time (UTC)."""
+        ...
+
+    def list(self, keys: Mapping[str, bytes], at: datetime) -> tuple[GpgKeyFacts, ...]:
+        """Return what the keys say of themselves; a file that holds another key is left out."""
+        ...
+
+
+class GpgKeyMaker(Protocol):
+    """The user's own gpg. What it cannot do raises UnreadableError."""
+
+    def secret_keys(self) -> tuple[GpgKeyFacts, ...]:
+        """Return the keys whose secret primary part is here."""
+        ...
+
+    def new_key(self, user_id: str, days: int, *, is_protected: bool) -> str:
+        """Make a primary key that only certifies; return its fingerprint."""
+        ...
+
+    def add_signing_subkey(self, fingerprint: str, days: int, *, is_protected: bool) -> None:
+        """Give a key a new subkey that may sign."""
+        ...
+
+    def public_key(self, fingerprint: str) -> bytes:
+        """Return a key's public part, armoured."""
         ...

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lanectl.ports import Signer
     from lanectl.wiring.neutral import EnforcerSide
 
-__all__ = ["enforcer", "enforcer_side", "forge", "remote", "signer"]
+__all__ = ["enforcer", "enforcer_side", "forge", "remote", "signer", "unlock"]
 
 _TOKENS = ("LANECTL_FORGE_TOKEN", "GH_TOKEN")
 
@@ -116,6 +116,18 @@ def signer() -> Signer:
             ),
         )
     return keys.load(path)
+
+
+def unlock() -> None:
+    """Open the Enforcer's key before anything is shown, so that a passphrase is asked for first.
+
+    That there is none, or no passphrase, is said where the key is needed. Raises UnreadableError: a
+    passphrase that is another one.
+    """
+    from lanectl.errors import UsageError
+
+    with contextlib.suppress(UsageError):
+        signer()
 
 
 def _token() -> str | None:

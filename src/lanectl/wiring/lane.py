@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lanectl.adapters import system
+from lanectl.adapters.passphrase import VARIABLE as PASSPHRASE_FD
 from lanectl.model.lane import Lane
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from lanectl.model.lane import Attempt, Profile
     from lanectl.ports.running import Enclosure, Runner
+
+
+__all__ = ["PASSPHRASE_FD"]
 
 
 def load_profile(path: str) -> Profile:

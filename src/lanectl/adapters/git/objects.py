@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from lanectl.adapters.git.child import GitError
@@ -34,6 +35,7 @@ class Objects:
         self.git = git
         self.git_dir = git_dir
         self._in_index: tuple[ObjectId, Running] | None = None
+        self._listed: tuple[ObjectId, bytes] | None = None
         self._trees: dict[ObjectId, ObjectId] = {}  # a commit's tree never changes
 
     def commit_tree(self, commit: ObjectId) -> ObjectId | None:
@@ -136,10 +138,10 @@ class Objects:
         """
         self._in_index = tree, self.git.start("ls-files", "-s", "-z", git_dir=self.git_dir)
 
-    def find(
-        self, tree: ObjectId, wanted: Callable[[bytes], bool], *, hints: Sequence[bytes] = (b"",)
-    ) -> tuple[TreeEntry, ...]:
-        """Return the leaves of a tree whose path is wanted, by path; such a path holds a hint."""
+    def listing(self, tree: ObjectId) -> bytes:
+        """Return the leaves of a tree by path: `mode id 0`, a tab, the path and a NUL each."""
+        if self._listed and self._listed[0] == tree:
+            return self._listed[1]
         if self._in_index and self._in_index[0] == tree:
             out = self._in_index[1].result()
             self._in_index = None
@@ -148,6 +150,14 @@ class Objects:
                 "ls-tree", "-r", "-z", "--full-tree", "--format=%(objectmode) %(objectname) 0%x09%(path)",
                 tree, "--", git_dir=self.git_dir,
             )  # fmt: skip
+        self._listed = tree, bytes(out)
+        return self._listed[1]
+
+    def find(
+        self, tree: ObjectId, wanted: Callable[[bytes], bool], *, hints: Sequence[bytes] = (b"",)
+    ) -> tuple[TreeEntry, ...]:
+        """Return the leaves of a tree whose path is wanted, by path; such a path holds a hint."""
+        out = self.listing(tree)
         entries = []
         for record in _records_with(out, hints):
             head, _, path = record.partition(b"\t")
@@ -177,9 +187,14 @@ class Objects:
         blobs = self._read(list(found.values()))
         return {path: blobs[found[path]] for path in paths if path in found}
 
-    def blobs(self, ids: Iterable[ObjectId], *, limit: int) -> Mapping[ObjectId, bytes]:
-        """Return these blobs; one that is missing, no blob, or over `limit` bytes is left out."""
-        return self._read(self._small_blobs(tuple(dict.fromkeys(ids)), limit))
+    def blobs(
+        self, ids: Iterable[ObjectId], *, limit: int, total: int | None = None
+    ) -> Mapping[ObjectId, bytes]:
+        """Return these blobs; one that is missing, no blob, or over `limit` bytes is left out.
+
+        With `total` the smallest are read until they are that many bytes together.
+        """
+        return self._read(self._small_blobs(tuple(dict.fromkeys(ids)), limit, total))
 
     def _read(self, blobs: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
         """Return blobs that are known to be there and to be small."""
@@ -200,7 +215,9 @@ class Objects:
             position = end + 1 + size + 1
         return found
 
-    def _small_blobs(self, ids: tuple[ObjectId, ...], limit: int) -> list[ObjectId]:
+    def _small_blobs(
+        self, ids: tuple[ObjectId, ...], limit: int, total: int | None
+    ) -> list[ObjectId]:
         if not ids:
             return []
         out = self.git.run(
@@ -210,7 +227,12 @@ class Objects:
             data="".join(f"{i}\n" for i in ids).encode(),
         )
         rows = [line.split(" ") for line in out.decode("ascii").splitlines()]
-        return [ObjectId(r[0]) for r in rows if r[1] == "blob" and int(r[2]) <= limit]
+        sizes = {ObjectId(r[0]): int(r[2]) for r in rows if r[1] == "blob"}
+        small = [blob for blob in sizes if sizes[blob] <= limit]
+        if total is None:
+            return small
+        sums = itertools.accumulate(sizes[blob] for blob in sorted(small, key=sizes.__getitem__))
+        return sorted(small, key=sizes.__getitem__)[: sum(1 for s in sums if s <= total)]
 
 
 def _records_with(out: bytes, hints: Sequence[bytes]) -> list[bytes]:

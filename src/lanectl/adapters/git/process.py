@@ -69,7 +69,7 @@ class Git:
             stdin = stack.enter_context(spooled(how.get("data", b""), self._home))
             kept = stack.enter_context(contextlib.ExitStack())
             stdout = kept.enter_context(spool(self._home))
-            stack.enter_context(_child_limits(self.limits.git_memory, how.get("most")))
+            stack.enter_context(child_limits(self.limits.git_memory, how.get("most")))
             process = subprocess.Popen(
                 [self.program, *arguments],
                 env={key: value for key, value in wanted.items() if value is not None},
@@ -155,7 +155,7 @@ def _environment(home: str) -> dict[str, str | bytes]:
 
 
 @contextlib.contextmanager
-def _child_limits(memory: int, written: int | None) -> Iterator[None]:
+def child_limits(memory: int, written: int | None) -> Iterator[None]:
     """Lower the soft limits of private memory and of written bytes while a child is started.
 
     A child inherits them (not of mapped files); ours are restored at once. This keeps the fast

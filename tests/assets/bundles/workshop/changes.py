@@ -246,9 +246,7 @@ def _trust() -> Iterator[Defect]:
         "paths/trust-keyring-moved-away", trust,
         edits={b".lanectl/trust/keyring.json": None, b"keyring.json": File()},
     )  # fmt: skip
-    yield _added(
-        "paths/trust-becomes-a-link", f"{trust} paths/link", b"lanectl.toml", File(b"/x", "120000")
-    )
+    yield _added("paths/trust-becomes-a-link", trust, b"lanectl.toml", File(b"/x", "120000"))
 
 
 def _sboms() -> Iterator[Defect]:

@@ -1,0 +1,64 @@
+"""Gather what the rules of content judge: blobs, the result tree, lockfiles. Judges nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanectl.formats import lockfiles
+from lanectl.model.change import Mode
+from lanectl.model.content import BLOB_LIMIT, Content, Words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lanectl.model.change import FileChange
+    from lanectl.model.names import ObjectId
+    from lanectl.model.settings import Rules
+    from lanectl.ports import ObjectReader
+
+_TOTAL = 32 << 20
+"""Bytes of all blobs together that are looked into: the smallest first."""
+
+_FILES = frozenset({Mode.FILE, Mode.EXECUTABLE})
+
+
+def gather(
+    files: Sequence[FileChange],
+    result_tree: ObjectId,
+    objects: ObjectReader,
+    *,
+    rules: Rules,
+    words: Words | None,
+    members: Mapping[str, bytes],
+) -> Content:
+    """Return the content of a change whose result tree the repository has."""
+    ids = [
+        i for f in files for mode, i in ((f.old_mode, f.old_id), (f.new_mode, f.new_id))
+        if mode in _FILES
+    ]  # fmt: skip
+    found = objects.find(
+        result_tree, lambda p: lockfiles.reader_for(p) is not None, hints=lockfiles.HINTS
+    )
+    after = {e.path: e.id for e in found if e.mode in _FILES}
+    before = _before(after, files)
+    kept = {*after.values(), *before.values()}
+    read = objects.blobs(kept, limit=BLOB_LIMIT)  # an SBOM must not depend on what else changed
+    blobs = {**read, **objects.blobs(set(ids) - kept, limit=BLOB_LIMIT, total=_TOTAL)}
+    return Content(
+        files=tuple(files), blobs=blobs, tree=objects.listing(result_tree),
+        lockfiles={path: blobs.get(blob) for path, blob in after.items()},
+        base_lockfiles={path: blobs.get(blob) for path, blob in before.items()},
+        members=members, words=words, rules=rules,
+    )  # fmt: skip
+
+
+def _before(after: Mapping[bytes, ObjectId], files: Sequence[FileChange]) -> dict[bytes, ObjectId]:
+    """Return the base tree's lockfiles: the result's, with what the change did to them undone."""
+    found = dict(after)
+    for file in files:
+        if lockfiles.reader_for(file.path) is None:
+            continue
+        found.pop(file.path, None)
+        if file.old_mode in _FILES:
+            found[file.path] = file.old_id
+    return found

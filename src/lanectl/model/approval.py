@@ -1,0 +1,64 @@
+"""What an approval is bound to: one rule's hold on one subject of one bundle, and nothing like it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from lanectl.model.change import Mode
+from lanectl.model.decision import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lanectl.model.bundle import Handoff
+    from lanectl.model.change import FileChange
+    from lanectl.model.decision import Subject
+    from lanectl.model.names import Digest
+    from lanectl.model.signer import Signer
+    from lanectl.model.trust import Key
+
+POLICY: Final = "policy"
+"""The field of an approval that names the target's tip it was given under; it binds by its rules."""
+
+
+class Approval(Struct, frozen=True):
+    """An approval that counts: the event's id, who gave it, and what it is bound to."""
+
+    id: str
+    signer: Key
+    binding: Mapping[str, str]
+
+    def is_for(self, wanted: Mapping[str, str], builder: Signer | None) -> bool:
+        """Whether it is bound to exactly this hold, its policy commit aside.
+
+        Never where its signer is who signed the bundle.
+        """
+        if builder is None or builder.is_same_person(self.signer):
+            return False
+        return {k: v for k, v in self.binding.items() if k != POLICY} == dict(wanted)
+
+
+def binding(
+    rule: str, subject: Subject, file: FileChange | None, handoff: Handoff, bundle: Digest
+) -> dict[str, str]:
+    """Return what an approval of a hold is bound to, without the policy commit.
+
+    A link and a file can share a blob id, and a deletion has none: so modes and both ids belong
+    to it. What is no path has neither: it is bound by the result tree and its name.
+    """
+    none = "0" * len(handoff.base)
+    is_path = file is not None and subject.kind is Kind.PATH
+    return {
+        "base": handoff.base,
+        "bundle": bundle,
+        "new_id": file.new_id if file and is_path else none,
+        "new_mode": file.new_mode if file and is_path else Mode.ABSENT.value,
+        "old_id": file.old_id if file and is_path else none,
+        "old_mode": file.old_mode if file and is_path else Mode.ABSENT.value,
+        "path": quote(subject.name),
+        "result_tree": handoff.result_tree,
+        "rule": rule,
+    }
