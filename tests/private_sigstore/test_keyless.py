@@ -91,6 +91,19 @@ def test_a_job_signs_and_the_enforcer_verifies_without_any_network(
     assert f"keyless:{GITHUB}#{IDENTITY}" in shown
 
 
+def test_a_job_packs_and_signs_at_once(
+    sigstore: PrivateSigstore, world: World, offline: Offline
+) -> None:
+    trust(world, sigstore)
+    world.change()
+    line = ("pack", "--repo", world.builder, "--slug", "fix-login", "--sign", "keyless")
+    packed = sigstore.run(
+        sys.executable, "-m", "lanectl", *line, "--sigstore", sigstore.trust_config, **sigstore.job
+    )
+    assert packed.returncode == 0, packed.stderr
+    assert offline(Path(packed.stdout.strip())).json["outcome"] == "accepted"
+
+
 def test_it_is_valid_for_ever_once_admitted(sigstore: PrivateSigstore, world: World) -> None:
     """The certificate was good for ten minutes, the bundle for a week: who admitted it knew both."""
     trust(world, sigstore)
