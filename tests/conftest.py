@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.forge.listener import Listener
     from tests.private_sigstore.namespace import Namespace
     from tests.private_sigstore.stack import PrivateSigstore
+    from tests.sigstore.simulator import Simulator
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _loopback = threading.Event()  # set while a test on a forge runs, or one marked e2e
@@ -26,7 +27,7 @@ _loopback = threading.Event()  # set while a test on a forge runs, or one marked
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
     """Prove the suite offline: any look-up or connection of this process fails the test.
 
-    This machine itself is let through in tests that have a forge, nothing else is. Children inherit no
+    This machine itself is let through in tests that have a server, nothing else is. Children inherit no
     proof; git is started with GIT_ALLOW_PROTOCOL=none, and the tests that trace whole processes
     look for sockets.
     """
@@ -59,7 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_network(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.node.get_closest_marker("e2e") or {"forge", "listener"} & set(request.fixturenames):
+    on_loopback = {"forge", "listener", "simulator"}
+    if request.node.get_closest_marker("e2e") or on_loopback & set(request.fixturenames):
         _loopback.set()
     yield
     _loopback.clear()
@@ -153,3 +155,17 @@ def nowhere() -> Iterator[Namespace]:
         pytest.skip(f"no empty network: {error}")
     with made as one:
         yield one
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """A private Sigstore on this machine: identities, certificates, a log (Rekor v1), timestamps."""
+    from lanectl.adapters.bounded import STEP
+    from tests.sigstore.simulator import Simulator
+
+    one = Simulator()
+    yield one
+    one.close()
+    for thread in threading.enumerate():
+        if thread.name == STEP:  # left alone by its caller; nobody is there to be asked any more
+            thread.join(10)

@@ -35,6 +35,7 @@ def test_one_handoff_becomes_one_pull_request(story: ForgeWorld) -> None:
     published = git(story.hub, "ls-tree", "--name-only", f"refs/lanectl/{digest}").splitlines()
     assert published == [
         "artifact.tar.gz", "artifact.tar.gz.admission.sigstore.json", "artifact.tar.gz.sigstore.json",
+        "artifact.tar.gz.vsa.sigstore.json",
     ]  # fmt: skip
     body = story.view.body(number)
     assert digest in body

@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ import pytest
 
 from lanectl.adapters import keys
 from lanectl.flows.admit import admit
-from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX
+from lanectl.flows.summarize import summarize
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX, SUMMARY_SUFFIX
+from lanectl.model.names import Digest, ObjectId, RepositoryId
+from lanectl.model.summary import Summary
 from tests.forge.admissions import admission_of
 from tests.gotool import built
 from tests.outside.readers import COSIGN, SCRIPT, shown, tool
@@ -25,6 +29,7 @@ from tests.world import World, lanectl, write
 pytestmark = pytest.mark.e2e
 
 SIGNATURE, ADMISSION = ARTIFACT + SIGNATURE_SUFFIX, ARTIFACT + ADMISSION_SUFFIX
+SUMMARY = ARTIFACT + SUMMARY_SUFFIX
 NO_WAY_OUT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:1")
 
 Verify = Callable[[Path, Path, Path], tuple[bool, str]]
@@ -53,9 +58,9 @@ def verify(request: pytest.FixtureRequest, tmp_path: Path) -> Verify:
     def call(signature: Path, key: Path, file: Path) -> tuple[bool, str]:
         ours = {
             SIGNATURE: signature, "builder.pem.pub": key, ARTIFACT: file, SCRIPT.name: tmp_path / SCRIPT.name,
-            ADMISSION: signature, "enforcer.pem.pub": key,
+            ADMISSION: signature, SUMMARY: signature, "enforcer.pem.pub": key,
         }  # fmt: skip
-        about = ADMISSION if signature.name == ADMISSION else SIGNATURE
+        about = signature.name if signature.name in {ADMISSION, SUMMARY} else SIGNATURE
         return run(program, *(ours.get(word, word) for word in shown(request.param, about)))
 
     return call
@@ -153,6 +158,24 @@ def test_an_admission_is_accepted_for_its_bundle_and_by_its_key(
     signer = keys.load(str(signed.key).removesuffix(".pub"))
     path = signed.archive.with_name(ADMISSION)
     path.write_bytes(admit(admission_of(bare_world, signed.archive, "1" * 40), signer))
+    accepted, said = verify(path, signed.key, signed.archive)
+    assert accepted, said
+    assert not verify(path, signed.other_key, signed.archive)[0]
+    assert not verify(path, signed.key, signed.other_archive)[0]
+
+
+def test_a_summary_is_accepted_for_its_bundle_and_by_its_key(
+    signed: Signed, verify: Verify
+) -> None:
+    signer = keys.load(str(signed.key).removesuffix(".pub"))
+    path = signed.archive.with_name(SUMMARY)
+    bundle, one = Digest.of(signed.archive.read_bytes()), ObjectId("1" * 40)
+    summary = Summary(
+        signer.public.id, RepositoryId("a.test/b/c"), bundle, one, one,
+        {SIGNATURE_SUFFIX: Digest.of(signed.signature.read_bytes())}, "SLSA_BUILD_LEVEL_1", "1.2",
+        datetime(2026, 1, 2, tzinfo=UTC),
+    )  # fmt: skip
+    path.write_bytes(summarize(summary, signer))
     accepted, said = verify(path, signed.key, signed.archive)
     assert accepted, said
     assert not verify(path, signed.other_key, signed.archive)[0]

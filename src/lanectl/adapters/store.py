@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from lanectl.adapters import files
 from lanectl.errors import Remedy, UnreadableError
-from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SUMMARY_SUFFIX
 from lanectl.model.display import display
 from lanectl.model.names import Digest, ObjectId
 from lanectl.model.submission import SUFFIXES, Submission
@@ -82,6 +82,15 @@ class FolderStore:
     def keep_admission(self, digest: Digest, admission: bytes) -> None:
         """Keep the admission of an applied bundle beside it."""
         self._write(f"bundles/{digest}/{ARTIFACT}{ADMISSION_SUFFIX}", admission)
+
+    def keep_summary(self, digest: Digest, summary: bytes) -> None:
+        """Keep this Enforcer's summary of an applied bundle beside it."""
+        self._write(f"bundles/{digest}/{ARTIFACT}{SUMMARY_SUFFIX}", summary)
+
+    def kept_summary(self, digest: Digest) -> bytes | None:
+        """Return the summary that is kept of an applied bundle."""
+        path = self.folder / f"bundles/{digest}/{ARTIFACT}{SUMMARY_SUFFIX}"
+        return files.read_optional(str(path), limit=_LIMIT)
 
     def admissions(self) -> Iterator[tuple[Digest, bytes]]:
         """Yield the admissions that are kept, each with its bundle's digest."""

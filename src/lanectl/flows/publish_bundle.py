@@ -1,4 +1,4 @@
-"""Publish a bundle: archive, signature and admission as one commit at `refs/lanectl/<sha256>`.
+"""Publish a bundle: archive, signature, admission and summary as one commit at `refs/lanectl/<sha256>`.
 
 What is there already is looked at, never trusted: another tree for the same archive gets ours on
 top of it, anything else is a conflict.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from lanectl.errors import ConflictError, LaneError, Remedy
-from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
+from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SUMMARY_SUFFIX
 from lanectl.model.handoff import bundle_ref
 from lanectl.model.names import Digest
 from lanectl.ports import Identity, NewCommit
@@ -28,10 +28,11 @@ _WHO: Final = ("lanectl", "lanectl@localhost")
 
 
 class Admitted(Struct, frozen=True):
-    """An admission and its signed file."""
+    """An admission and its signed file; `summary` is the summary's, where it is to be published."""
 
     admission: Admission
     file: bytes
+    summary: bytes | None = None
 
 
 def push_bundle(
@@ -43,13 +44,11 @@ def push_bundle(
 ) -> dict[str, str]:
     """Publish a bundle; the same files are the same commit. Raises ConflictError for another archive."""
     digest = verified.bundle.digest
-    tree = repository.bundle_tree(
-        {
-            ARTIFACT: submission.artifact,
-            **{ARTIFACT + suffix: data for suffix, data in submission.files.items()},
-            ARTIFACT + ADMISSION_SUFFIX: admitted.file,
-        }
-    )
+    beside = {**submission.files, ADMISSION_SUFFIX: admitted.file}
+    if admitted.summary is not None:
+        beside[SUMMARY_SUFFIX] = admitted.summary
+    named = {ARTIFACT + suffix: data for suffix, data in beside.items()}
+    tree = repository.bundle_tree({ARTIFACT: submission.artifact, **named})
     ref = bundle_ref(digest)
     there = remote.heads(ref).get(ref)
     facts = {"ref": ref, "admission": Digest.of(admitted.file)}

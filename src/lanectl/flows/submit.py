@@ -9,6 +9,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lanectl.errors import ConflictError, Remedy, UnavailableError, UntrustedError
 from lanectl.flows.admit import admit
@@ -20,6 +21,7 @@ from lanectl.flows.publish import Outside, Published, Wishes, publish
 from lanectl.flows.publish_bundle import Admitted
 from lanectl.flows.recorder import applied_id, claimed
 from lanectl.flows.refusal import record_refusal
+from lanectl.flows.summarize import own_summary
 from lanectl.flows.trust import read_operator
 from lanectl.flows.verify import verify
 from lanectl.model.admission import Admission
@@ -208,6 +210,7 @@ def _apply(job: _Job, claim: Claim, head: Head, *, sign: bool) -> tuple[Applied,
         admitted = read_admitted(office, recorded, said)
         if admitted.admission.commit != applied.commit:
             raise _too_late(applied)
+    own_summary(office, admitted, job.verified, job.submission)
     return applied, admitted
 
 
@@ -258,6 +261,7 @@ def _publish(
         applied, admitted, verified,
         office=office, remote=job.remote, repository=enforcer.repository,
     )  # fmt: skip
+    admitted = replace(admitted, summary=own_summary(office, admitted, verified, submission))
     with enforcer.forge(office.trust.operator) as forge:
         journal = office.journal(applied.bundle, job.key, claim)
         outside = Outside(job.remote, forge, journal, lambda: office.refuse_frozen(applied.bundle))

@@ -1,4 +1,4 @@
-"""The signature file: DSSE in a Sigstore bundle v0.3 with a public-key hint, read strictly.
+"""The signature file: one DSSE signature in a Sigstore bundle v0.3, read strictly.
 
 Follows the DSSE protocol (secure-systems-lab/dsse) and the Sigstore bundle format v0.3. No
 `keyid` is written: cosign skips a signature whose keyid is not its own fingerprint.
@@ -7,16 +7,19 @@ Follows the DSSE protocol (secure-systems-lab/dsse) and the Sigstore bundle form
 from __future__ import annotations
 
 import base64
-import binascii
 import json as plain_json
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from lanectl.formats import json
+from lanectl.formats import json, sigstore_bundle
 from lanectl.formats.fields import Fields
+from lanectl.formats.sigstore_bundle import read_base64
 from lanectl.formats.statement import LIMIT
 from lanectl.model.bundle import Envelope
 from lanectl.model.report import Fault, MalformedError
 from lanectl.model.trust import PublicKey, hint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -25,6 +28,8 @@ FILE_LIMIT: Final = 2 * LIMIT
 
 _FIELDS: Final = Fields("envelope/malformed")
 _KEY_ID_BYTES: Final = 32
+_MATERIAL: Final = "verificationMaterial"
+_KINDS: Final = {"certificate", "publicKey", "x509CertificateChain"}
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
@@ -35,11 +40,24 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
 
 def write(payload: bytes, signature: bytes, key: PublicKey) -> bytes:
     """Return the signature file over an in-toto payload."""
+    return _write({"publicKey": {"hint": hint_of(key.id)}}, payload, signature)
+
+
+def write_certified(payload: bytes, signature: bytes, chain: Sequence[bytes]) -> bytes:
+    """Return the signature file over an in-toto payload, with the signer's certificates as DER.
+
+    The signer's own comes first; `chain` holds at least one.
+    """
+    certificates = [{"rawBytes": base64.b64encode(c).decode("ascii")} for c in chain]
+    return _write({"x509CertificateChain": {"certificates": certificates}}, payload, signature)
+
+
+def _write(material: dict[str, Any], payload: bytes, signature: bytes) -> bytes:
     return (
         plain_json.dumps(
             {
                 "mediaType": MEDIA_TYPE,
-                "verificationMaterial": {"publicKey": {"hint": hint_of(key.id)}},
+                "verificationMaterial": material,
                 "dsseEnvelope": {
                     "payload": base64.b64encode(payload).decode("ascii"),
                     "payloadType": PAYLOAD_TYPE,
@@ -53,11 +71,40 @@ def write(payload: bytes, signature: bytes, key: PublicKey) -> bytes:
 
 
 def read(data: bytes) -> Envelope:
-    """Return the one signature in a signature file.
+    """Return the one signature by a key in a signature file.
 
     Raises MalformedError with an `envelope/…` rule: duplicate or unknown fields, another media
-    type, lenient base64, no or several signatures, a `keyid`.
+    type, lenient base64, no or several signatures, a `keyid`, anything but a key's hint.
     """
+    top = _top(data)
+    return _of_key(top, _FIELDS.mapping(top["verificationMaterial"], _MATERIAL, {"publicKey"}))
+
+
+def read_any(data: bytes) -> Envelope:
+    """Return the one signature in a signature file, whatever it was made with.
+
+    Which it is, its material says: a key's hint, a keyless signer's certificate, or a workload's
+    chain, never two of them. Raises MalformedError as `read` does.
+    """
+    top = _top(data)
+    material = top["verificationMaterial"]
+    kinds = _KINDS & material.keys() if isinstance(material, dict) else set()
+    if len(kinds) != 1:
+        got = " and ".join(sorted(kinds)) or "nothing to verify with"
+        _refuse("envelope/malformed", _MATERIAL, got, f"exactly one of {', '.join(sorted(_KINDS))}")
+    if kinds == {"publicKey"}:
+        return _of_key(top, _FIELDS.mapping(material, _MATERIAL, {"publicKey"}))
+    if kinds == {"certificate"}:
+        kind, payload, signature = _signed(top, may_say_nothing=True)
+        certificate = sigstore_bundle.read_certificate(material)
+        return Envelope(kind, payload, signature, "", certificate=certificate, raw=data)
+    kind, payload, signature = _signed(top)
+    return Envelope(
+        kind, payload, signature, "", chain=sigstore_bundle.read_chain(material), raw=data
+    )
+
+
+def _top(data: bytes) -> dict[str, Any]:
     top = _FIELDS.mapping(
         json.load(data, rule="envelope/malformed", limit=FILE_LIMIT),
         "the file",
@@ -65,45 +112,37 @@ def read(data: bytes) -> Envelope:
     )
     if top["mediaType"] != MEDIA_TYPE:
         _refuse("envelope/media-type", "mediaType", str(top["mediaType"])[:100], MEDIA_TYPE)
-    material = _FIELDS.mapping(top["verificationMaterial"], "verificationMaterial", {"publicKey"})
+    return top
+
+
+def _of_key(top: dict[str, Any], material: dict[str, Any]) -> Envelope:
     key = _FIELDS.mapping(material["publicKey"], "publicKey", {"hint"})
+    kind, payload, signature = _signed(top)
+    if len(read_base64(key["hint"], "hint")) != _KEY_ID_BYTES:
+        _refuse("envelope/malformed", "hint", "another length", "base64 of a SHA-256")
+    return Envelope(kind, payload, signature, key["hint"])
+
+
+def _signed(top: dict[str, Any], *, may_say_nothing: bool = False) -> tuple[str, bytes, bytes]:
+    """Return payload type, payload and signature of the DSSE envelope.
+
+    `may_say_nothing`: other keyless signers write an empty `keyid`, which names nothing.
+    """
     envelope = _FIELDS.mapping(
         top["dsseEnvelope"], "dsseEnvelope", {"payload", "payloadType", "signatures"}
     )
-    if envelope["payloadType"] != PAYLOAD_TYPE:
-        _refuse(
-            "envelope/payload-type", "payloadType", str(envelope["payloadType"])[:100], PAYLOAD_TYPE
-        )
+    kind = envelope["payloadType"]
+    if kind != PAYLOAD_TYPE:
+        _refuse("envelope/payload-type", "payloadType", str(kind)[:100], PAYLOAD_TYPE)
     signatures = envelope["signatures"]
     if not isinstance(signatures, list) or len(signatures) != 1:
         _refuse("envelope/signatures", "signatures", "not one entry", "exactly one signature")
-    signature = _FIELDS.mapping(signatures[0], "signatures[0]", {"sig"})
-    if len(_base64(key["hint"], "hint")) != _KEY_ID_BYTES:
-        _refuse("envelope/malformed", "hint", "another length", "base64 of a SHA-256")
-    return Envelope(
-        payload_type=envelope["payloadType"],
-        payload=_base64(envelope["payload"], "payload"),
-        signature=_base64(signature["sig"], "sig"),
-        hint=key["hint"],
-    )
-
-
-def read_any(data: bytes) -> Envelope:
-    """Return the one signature in a signature file, by a key or a certificate."""
-    return read(data)
-
-
-def _base64(text: Any, where: str) -> bytes:
-    """Decode standard base64 that is its own re-encoding: no white space, no loose bits."""
-    if not isinstance(text, str) or not text:
-        _refuse("envelope/base64", where, "not a text", "standard base64")
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        _refuse("envelope/base64", where, str(error), "standard base64")
-    if base64.b64encode(data).decode("ascii") != text:
-        _refuse("envelope/base64", where, "another encoding of the same bytes", "standard base64")
-    return data
+    optional = {"keyid"} if may_say_nothing else set()
+    signature = _FIELDS.mapping(signatures[0], "signatures[0]", {"sig"}, optional)
+    if signature.get("keyid", "") != "":
+        _refuse("envelope/malformed", "keyid", str(signature["keyid"])[:100], "none")
+    payload = read_base64(envelope["payload"], "payload")
+    return kind, payload, read_base64(signature["sig"], "sig")
 
 
 def _refuse(rule: str, where: str, got: str, expected: str) -> NoReturn:

@@ -268,6 +268,14 @@ class EnforcerStore(AnchorStore, Protocol):
         """Keep a copy of an accepted bundle by its digest."""
         ...
 
+    def keep_summary(self, digest: Digest, summary: bytes) -> None:
+        """Keep this Enforcer's summary of an applied bundle beside it."""
+        ...
+
+    def kept_summary(self, digest: Digest) -> bytes | None:
+        """Return the summary that is kept of an applied bundle."""
+        ...
+
     def put_packet(self, digest: Digest, packet: bytes) -> str:
         """Write what the Builder needs after a conflict; return its path."""
         ...
