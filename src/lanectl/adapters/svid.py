@@ -34,8 +34,11 @@ class SvidSigner:
 
     method = Method.SPIFFE
 
-    def __init__(self, spiffe_id: str, chain: tuple[bytes, ...], key: Signer) -> None:
+    def __init__(
+        self, spiffe_id: str, chain: tuple[bytes, ...], key: Signer, suffix: str = SIGNATURE_SUFFIX
+    ) -> None:
         self.id = spiffe_id
+        self._suffix = suffix
         self._chain = chain
         self._key = key
 
@@ -43,10 +46,12 @@ class SvidSigner:
         """Return the signature over exactly these bytes, with the SVID's certificates."""
         message = envelope.pre_authentication_encoding(envelope.PAYLOAD_TYPE, payload)
         data = envelope.write_certified(payload, self._key.sign(message), self._chain)
-        return Seal(self.method, {SIGNATURE_SUFFIX: data}, self.id)
+        return Seal(self.method, {self._suffix: data}, self.id)
 
 
-def load(certificates: str, private_key: str, at: datetime) -> SvidSigner:
+def load(
+    certificates: str, private_key: str, at: datetime, suffix: str = SIGNATURE_SUFFIX
+) -> SvidSigner:
     """Return the signer that a PEM chain, the SVID's own first, and its private key make.
 
     Raises UnreadableError: a file is missing or broken, the key can be read by others or is
@@ -66,7 +71,7 @@ def load(certificates: str, private_key: str, at: datetime) -> SvidSigner:
         raise _unusable(certificates, f"it is valid from {span}, and now is {at:%Y-%m-%d %H:%M}Z")
     if svid.leaf_key(chain) != key.public:
         raise _unusable(certificates, f"its key is not the one in {display(private_key)}")
-    return SvidSigner(facts.id, chain, key)
+    return SvidSigner(facts.id, chain, key, suffix)
 
 
 def _why(fault: Fault) -> str:

@@ -15,7 +15,9 @@ from lanectl.checks import (
     archive,
     commit,
     envelope,
+    gpg,
     handoff,
+    keyless,
     lane,
     members,
     paths,
@@ -26,6 +28,7 @@ from lanectl.checks import (
     sbom,
     signature,
     source,
+    spiffe,
     statement,
     workflow,
 )
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from lanectl.model.report import Fault, Rule
 
 _FAMILIES = (
-    envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
+    envelope, signature, keyless, spiffe, gpg, statement, archive, members, provenance, handoff, replay, paths, sbom,
     rollback, commit, admission, source, pull_request, lane, workflow,
 )  # fmt: skip
 
@@ -152,6 +155,18 @@ def _is_signature_known(evidence: Evidence) -> bool:
     return evidence.trust is not None and bool(facts) and all(f.valid is not None for f in facts)
 
 
+def _signatures(evidence: Evidence) -> Iterator[Fault]:
+    """Yield what is wrong with each signature, by the rules of its own method."""
+    yield from signature.check(evidence)
+    if evidence.trust is None:
+        return
+    policy, at = evidence.trust.policy, evidence.now
+    for facts in evidence.signatures:
+        yield from keyless.check(facts, policy, at=at)
+        yield from spiffe.check(facts, policy, at)
+        yield from gpg.check(facts, policy, at)
+
+
 def _has_content(evidence: Evidence) -> bool:
     return evidence.content is not None
 
@@ -161,7 +176,7 @@ _Check = tuple[str, "Callable[[Evidence], bool]", "Callable[[Evidence], Iterable
 
 _STEPS: tuple[_Check, ...] = (
     ("signature file", lambda e: e.signature is not None, envelope.check, {"envelope"}),
-    ("signature and key", _is_signature_known, signature.check, {"signature"}),
+    ("signature and key", _is_signature_known, _signatures, {"signature"}),
     ("statement", lambda e: e.outer is not None, statement.check, {"statement"}),
     ("archive digest", lambda e: e.outer is not None, archive.check_digest, set()),
     ("archive", lambda e: e.bundle is not None, lambda _: (), {"archive"}),

@@ -37,7 +37,7 @@ def judge(
         with claude.forge(pinned) as forge:
             report = verify_pull_request(
                 number, expected_head=head, file=side.operator_file, forge=forge, remote=remote,
-                repository=repository, store=side.store, system=side.system,
+                repository=repository, store=side.store, system=side.system, gpg=side.gpg,
             )  # fmt: skip
     _show(report, output)
     return _exit_code(report)

@@ -65,7 +65,7 @@ def command(
         trust, why = try_trust(side.operator_file, side.repository, side.store, side.absent)
         report = verify(
             submission, trust=trust, untrusted=why, repository=side.repository,
-            system=side.system, commit=commit, admission=neutral.admission(bundle),
+            system=side.system, gpg=side.gpg, commit=commit, admission=neutral.admission(bundle),
         )  # fmt: skip
     show(report, why, bundle, Format.JSON if as_json else output)
     return exit_code(report)
@@ -122,6 +122,7 @@ def _show_text(report: VerificationReport) -> None:
         render.data(f"        {display(report.trust.ref)} at {report.trust.tip}")
     if report.signer:
         render.data(f"signer  {display(report.signer.name)}, {display(report.signer.shown)}")
+        render.data(f"        {report.level.shown}")
     render.data(f"bundle  sha256:{report.digest}")
     if report.admission:
         at = f"{report.admission.at:%Y-%m-%d %H:%M:%S}Z"

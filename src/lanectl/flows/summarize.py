@@ -14,7 +14,7 @@ from lanectl.formats import summary as format_
 from lanectl.formats.anchor import key_id
 from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError
-from lanectl.model.slsa import VERSION, derive
+from lanectl.model.slsa import VERSION
 from lanectl.model.summary import Summary
 
 if TYPE_CHECKING:
@@ -58,12 +58,11 @@ def _summary(
 ) -> Summary:
     said, own = admitted.admission, office.signer.public.id
     is_own = key_id(envelope.read(admitted.file)) == own
-    level = derive(is_verified=True, method=verified.signer.method)
     return Summary(
         enforcer=own, repository=said.repository, bundle=said.bundle, commit=said.commit,
         policy=said.policy if is_own else office.trust.source.tip,
         inputs={suffix: Digest.of(data) for suffix, data in submission.files.items()},
-        level=level.result, slsa_version=VERSION,
+        level=verified.level.result, slsa_version=VERSION,
         at=said.at if is_own else office.recorder.system.now(),
     )  # fmt: skip
 

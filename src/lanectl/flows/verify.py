@@ -15,17 +15,19 @@ from lanectl.flows.content import gather
 from lanectl.flows.verify_admission import find_admission, settle_admission
 from lanectl.flows.verify_signature import gather_signatures, reading
 from lanectl.formats import archive, statement
+from lanectl.model import slsa
 from lanectl.model.bundle import ATTESTATION, PATCH
 from lanectl.model.content import Words
 from lanectl.model.evidence import BaseFacts, Evidence, Trust
 from lanectl.model.names import Digest
-from lanectl.model.report import VerificationReport
+from lanectl.model.report import Outcome, VerificationReport
 from lanectl.model.settings import Limits, Rules
 
 if TYPE_CHECKING:
     from lanectl.errors import LaneError
     from lanectl.model.approval import Approval
     from lanectl.model.bundle import Handoff
+    from lanectl.model.slsa import SlsaLevel
     from lanectl.model.submission import Submission
     from lanectl.ports import System, TargetRepository
     from lanectl.ports.signing import GpgReader
@@ -74,7 +76,7 @@ def verify(
     if trust is None or checks.is_authenticated(evidence):
         evidence = _gather_content(evidence, submission.artifact, repository)
     statement_read = evidence.outer or evidence.inner
-    return VerificationReport(
+    report = VerificationReport(
         digest=evidence.artifact,
         steps=checks.judge(evidence),
         trust=trust.source if trust else None,
@@ -84,6 +86,19 @@ def verify(
         signer=evidence.signer,
         files=evidence.files or (),
         admission=evidence.admission.said if evidence.admission and evidence.admitted else None,
+    )
+    return replace(report, level=_level(evidence, report))
+
+
+def _level(evidence: Evidence, report: VerificationReport) -> SlsaLevel:
+    """Return what the evidence shows; an approval is about the content, not about where it is from."""
+    facts = evidence.answering
+    claims = facts.keyless.claims if facts and facts.keyless else {}
+    return slsa.derive(
+        is_verified=report.outcome in {Outcome.ACCEPTED, Outcome.HELD},
+        method=facts.method if facts else None,
+        is_hosted=facts is not None and facts.is_hosted,
+        runner=claims.get(slsa.RUNNER, ""),
     )
 
 

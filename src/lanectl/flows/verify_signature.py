@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from lanectl import checks
 from lanectl.formats import envelope, statement
 from lanectl.formats.keys import is_valid_signature
 from lanectl.model.bundle import Envelope
 from lanectl.model.report import Fault, MalformedError
 from lanectl.model.signature import SignatureFacts
 from lanectl.model.signer import Method, Signer
+from lanectl.model.trust_policy import TRUST_FOLDER, TRUSTED_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +57,7 @@ def reading(evidence: Evidence, read: Callable[[], Evidence]) -> Evidence:
 
 
 _OURS = frozenset({"envelope", "statement", "signature"})
+"""Families whose faults are gathered here."""
 
 
 def _primary(
@@ -92,7 +95,8 @@ def examine(found: Envelope, trust: Trust | None, at: datetime) -> SignatureFact
     facts = SignatureFacts(found.method, found)
     if trust is None:
         return facts
-    return _by_key(facts, trust, at)
+    by = {Method.KEY: _by_key, Method.KEYLESS: _by_identity, Method.SPIFFE: _by_workload}
+    return by[found.method](facts, trust, at)
 
 
 def _by_key(facts: SignatureFacts, trust: Trust, _: datetime) -> SignatureFacts:
@@ -101,6 +105,31 @@ def _by_key(facts: SignatureFacts, trust: Trust, _: datetime) -> SignatureFacts:
     message = envelope.pre_authentication_encoding(found.payload_type, found.payload)
     valid = key is not None and is_valid_signature(key.public, found.signature, message)
     return replace(facts, key=key, signer=Signer.of_key(key) if key else None, valid=valid)
+
+
+def _by_identity(facts: SignatureFacts, trust: Trust, at: datetime) -> SignatureFacts:
+    from lanectl.formats import keyless  # it brings the Sigstore library
+
+    said = keyless.examine(facts.envelope, trust.material.at(TRUSTED_ROOT))
+    entry, signer = checks.keyless.find_signer(said, trust.policy, at=at)
+    return replace(
+        facts, keyless=said, signer=signer, valid=signer is not None,
+        is_hosted=entry is not None and entry.is_hosted,
+    )  # fmt: skip
+
+
+def _by_workload(facts: SignatureFacts, trust: Trust, at: datetime) -> SignatureFacts:
+    from lanectl.formats import svid
+
+    found = facts.envelope
+    domain = svid.domain_of(svid.claim(found.chain).id)
+    said = svid.examine(
+        found.chain, found.payload_type, found.payload, found.signature,
+        bundle=trust.material.at(f"{TRUST_FOLDER}/spiffe/{domain}.pem"), at=at,
+    )  # fmt: skip
+    facts = replace(facts, spiffe=said)
+    signer = checks.spiffe.find_signer(facts, trust.policy)
+    return replace(facts, signer=signer, valid=said.fault is None and signer is not None)
 
 
 def _gpg_facts(
@@ -112,4 +141,6 @@ def _gpg_facts(
         return facts
     keys = {k.fingerprint: trust.material.at(k.path) for k in trust.policy.gpg}
     said = gpg.examine(payload, signature, keys, at)
-    return replace(facts, gpg=said)
+    signer = checks.gpg.find_signer(said, trust.policy)
+    valid = said.fault is None and signer is not None
+    return replace(facts, gpg=said, signer=signer, valid=valid)

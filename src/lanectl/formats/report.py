@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from lanectl import __version__
 from lanectl.formats.statement import format_time
 from lanectl.model.decision import Decision
@@ -50,6 +52,7 @@ def to_json(report: VerificationReport) -> dict[str, Any]:
             "name": display(signer.name),
             "role": signer.role.value,
         },
+        "slsa": to_builtins(report.level),
         "handoff": _handoff(report),
         "admission": _admission(report),
         "steps": [_step(step) for step in report.steps],

@@ -145,14 +145,19 @@ class Evidence(Struct, frozen=True):
         return tuple(s for s in (self.signature, self.countersignature) if s is not None)
 
     @property
-    def signer(self) -> Signer | None:
-        """Who answers for the bundle: the first whose valid signature is of an accepted method."""
+    def answering(self) -> SignatureFacts | None:
+        """The signature that counts: the first valid one of an accepted method, else of any."""
         policy = self.trust.policy if self.trust else TrustPolicy()
         good = [s for s in self.signatures if s.valid and s.signer is not None]
         for one in good:
             if one.signer and one.method in policy.accepted(one.signer.role):
-                return one.signer
-        return good[0].signer if good else None
+                return one
+        return good[0] if good else None
+
+    @property
+    def signer(self) -> Signer | None:
+        """Who answers for the bundle."""
+        return self.answering.signer if self.answering else None
 
     @property
     def files(self) -> tuple[FileChange, ...] | None:

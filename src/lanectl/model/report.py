@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lanectl.errors import ExitCode, LaneError
 from lanectl.model.decision import Decision
+from lanectl.model.slsa import NOTHING
 
 if TYPE_CHECKING:
     from lanectl.errors import Remedy
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lanectl.model.decision import Subject
     from lanectl.model.names import Digest, ObjectId
     from lanectl.model.signer import Signer
+    from lanectl.model.slsa import SlsaLevel
 
 
 class Rule(Struct, frozen=True):
@@ -125,7 +127,8 @@ class TrustSource(Struct, frozen=True):
 class VerificationReport(Struct, frozen=True):
     """All steps over one bundle, with everything the judgement was made of.
 
-    `admission` is there only if it is good: the bundle was then judged by its time.
+    `admission` is there only if it is good: the bundle was then judged by its time. `level` is what
+    the evidence shows of SLSA, never what anybody claims.
     """
 
     digest: Digest
@@ -137,6 +140,7 @@ class VerificationReport(Struct, frozen=True):
     signer: Signer | None
     files: tuple[FileChange, ...]
     admission: Admission | None = None
+    level: SlsaLevel = NOTHING
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -165,7 +169,7 @@ class VerificationReport(Struct, frozen=True):
             or self.signer is None
         ):
             raise ValueError("only an accepted report makes a verified bundle")
-        return VerifiedBundle(self.bundle, self.statement, self.signer, _SEAL)
+        return VerifiedBundle(self.bundle, self.statement, self.signer, self.level, _SEAL)
 
 
 _SEAL = object()
@@ -177,6 +181,7 @@ class VerifiedBundle(Struct, frozen=True):
     bundle: Bundle
     statement: Statement
     signer: Signer
+    level: SlsaLevel
     seal: object
 
     @property

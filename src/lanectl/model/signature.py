@@ -64,7 +64,8 @@ class GpgFacts(Struct, frozen=True):
 class SignatureFacts(Struct, frozen=True):
     """One signature over the outer statement. `valid` is None where there is nobody to believe.
 
-    `signer` is whom the tip's trust names for it. `key` is the keyring's entry (method key);
+    `signer` is whom the tip's trust names for it; `is_hosted`: it vouches that they sign on a hosted
+    platform. `key` is the keyring's entry (method key);
     of the three others one is there for its method.
     """
 
@@ -76,3 +77,4 @@ class SignatureFacts(Struct, frozen=True):
     keyless: KeylessFacts | None = None
     spiffe: SvidFacts | None = None
     gpg: GpgFacts | None = None
+    is_hosted: bool = False

@@ -57,6 +57,12 @@ class SlsaLevel(Struct, frozen=True):
         return f"SLSA {self.version} {self.track} L{self.level}"
 
 
+NOTHING: Final = SlsaLevel(
+    0, (), (f"{_EXISTS}: nothing is proved of a bundle that is not accepted",)
+)
+"""What is shown of a bundle that is not accepted."""
+
+
 def derive(
     *, is_verified: bool, method: Method | None, is_hosted: bool = False, runner: str = ""
 ) -> SlsaLevel:
@@ -66,7 +72,7 @@ def derive(
     value of `RUNNER` in its proved certificate, empty where there is none.
     """
     if not is_verified or method is None:
-        return SlsaLevel(0, (), (f"{_EXISTS}: nothing is proved of a bundle that is not accepted",))
+        return NOTHING
     exists = (
         f"{_EXISTS}: the statement names the archive and every member by digest, and replaying the"
         " change gave the result tree that it names"

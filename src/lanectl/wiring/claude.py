@@ -88,6 +88,7 @@ def enforcer(side: EnforcerSide) -> Enforcer:
         ),
         spool=ledger.spool(side.store),
         signer=signer,
+        gpg=side.gpg,
     )  # fmt: skip
 
 

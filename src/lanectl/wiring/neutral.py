@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lanectl.flows.trust import OperatorFile
     from lanectl.model.names import ObjectId
     from lanectl.model.submission import Submission
+    from lanectl.ports.signing import GpgReader
 
 
 class EnforcerSide(Struct, frozen=True):
@@ -32,6 +33,8 @@ class EnforcerSide(Struct, frozen=True):
     system: RealSystem
     absent: LaneError | None = None
     """Why there is no repository."""
+
+    gpg: GpgReader | None = None
 
     def require_repository(self) -> GitTargetRepository:
         """Return the repository of a side that was made with one."""
@@ -46,6 +49,7 @@ def enforcer_side(
 ) -> Iterator[EnforcerSide]:
     """Yield the Enforcer's side; `operator` names another operator file (verify and inspect only)."""
     from lanectl.adapters.git.target import GitTargetRepository
+    from lanectl.adapters.gpg import GpgVerifier
     from lanectl.errors import UnreadableError
 
     file = operator_file(operator)
@@ -53,15 +57,16 @@ def enforcer_side(
     limits = pinned.limits if pinned else Limits()
     store = store_of(pinned)
     with contextlib.ExitStack() as stack:
-        repository = absent = None
+        repository = absent = gpg = None
         try:
             git, found, scratch = stack.enter_context(open_git(start, limits))
             repository = GitTargetRepository(git, found, scratch, environment())
+            gpg = GpgVerifier(str(scratch))
         except UnreadableError as error:
             if need_repository:
                 raise
             absent = error
-        yield EnforcerSide(repository, store, file, RealSystem(), absent)
+        yield EnforcerSide(repository, store, file, RealSystem(), absent, gpg)
 
 
 def submission(path: str, signature: str | None, operator: str | None = None) -> Submission:
