@@ -42,11 +42,11 @@ def signed(identity: str = WORKFLOW, issuer: str = ISSUER) -> KeylessFacts:
 
 def faults(facts: KeylessFacts | None, *entries: KeylessIdentity) -> list[str]:
     signature = SignatureFacts(Method.KEYLESS, Envelope("", b"", b"", ""), keyless=facts)
-    return [f.rule for f in check(signature, TrustPolicy(keyless=entries), at=NOW)]
+    return [f.rule for f in check(signature, TrustPolicy(keyless=entries), NOW)]
 
 
 def who(facts: KeylessFacts, *entries: KeylessIdentity) -> str | None:
-    found, signer = find_signer(facts, TrustPolicy(keyless=entries), at=NOW)
+    found, signer = find_signer(facts, TrustPolicy(keyless=entries), NOW)
     assert (found is None) == (signer is None)
     return signer.name if signer else None
 
@@ -54,7 +54,7 @@ def who(facts: KeylessFacts, *entries: KeylessIdentity) -> str | None:
 def test_the_identity_that_the_policy_names_may_sign() -> None:
     named = entry(claims=RUN)
     assert faults(signed(), named) == []
-    found, signer = find_signer(signed(), TrustPolicy(keyless=(named,)), at=NOW)
+    found, signer = find_signer(signed(), TrustPolicy(keyless=(named,)), NOW)
     assert found is named
     assert signer is not None
     assert signer.id == f"keyless:{ISSUER}#{WORKFLOW}"
@@ -143,7 +143,7 @@ def test_of_several_entries_the_one_that_fits_counts() -> None:
 
 def test_an_id_is_of_printable_ascii_without_blanks_and_of_one_signer_only() -> None:
     strange = "https://acme.test/my flow#1%23\u00e9"
-    _, signer = find_signer(signed(strange), TrustPolicy(keyless=(entry(strange),)), at=NOW)
+    _, signer = find_signer(signed(strange), TrustPolicy(keyless=(entry(strange),)), NOW)
     assert signer is not None
     assert signer.id == f"keyless:{ISSUER}#https://acme.test/my%20flow%231%2523%C3%A9"
     assert signer.id.count("#") == 1

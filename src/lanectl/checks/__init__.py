@@ -26,10 +26,13 @@ from lanectl.checks import (
     replay,
     rollback,
     sbom,
+    secrets,
     signature,
     source,
     spiffe,
     statement,
+    text,
+    words,
     workflow,
 )
 from lanectl.model.approval import binding
@@ -48,10 +51,10 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, keyless, spiffe, gpg, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, admission, source, pull_request, lane, workflow,
+    rollback, secrets, text, words, commit, admission, source, pull_request, lane, workflow,
 )  # fmt: skip
 
-_CONTENT: tuple[Any, ...] = (paths,)
+_CONTENT: tuple[Any, ...] = (paths, secrets, text, words)
 """The families of content, in the order of strictness among equals."""
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}
@@ -162,7 +165,7 @@ def _signatures(evidence: Evidence) -> Iterator[Fault]:
         return
     policy, at = evidence.trust.policy, evidence.now
     for facts in evidence.signatures:
-        yield from keyless.check(facts, policy, at=at)
+        yield from keyless.check(facts, policy, at)
         yield from spiffe.check(facts, policy, at)
         yield from gpg.check(facts, policy, at)
 
@@ -187,6 +190,9 @@ _STEPS: tuple[_Check, ...] = (
     ("paths", _has_content, lambda _: (), {"paths"}),
     ("sbom", lambda e: e.bundle is not None, sbom.check, {"sbom"}),
     ("rollback", lambda e: e.files is not None and e.rules is not None, rollback.check, set()),
+    ("secrets", _has_content, lambda _: (), {"secrets"}),
+    ("hidden text", _has_content, lambda _: (), {"text"}),
+    ("words", _has_content, lambda _: (), {"words"}),
     ("commit", lambda e: e.commit is not None, commit.check, set()),
     ("admission", admission.is_possible, admission.check, {"admission"}),
 )  # fmt: skip

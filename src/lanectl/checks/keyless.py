@@ -87,7 +87,7 @@ RULES = (
 )
 
 
-def check(facts: SignatureFacts, policy: TrustPolicy, *, at: datetime) -> Iterator[Fault]:
+def check(facts: SignatureFacts, policy: TrustPolicy, at: datetime) -> Iterator[Fault]:
     """Yield why a keyless signature is not to be believed at a time; of other methods nothing."""
     found = facts.keyless
     if found is None:
@@ -115,7 +115,7 @@ def check(facts: SignatureFacts, policy: TrustPolicy, *, at: datetime) -> Iterat
 
 
 def find_signer(
-    facts: KeylessFacts, policy: TrustPolicy, *, at: datetime
+    facts: KeylessFacts, policy: TrustPolicy, at: datetime
 ) -> tuple[KeylessIdentity | None, Signer | None]:
     """Return the entry that names identity and issuer, and who that is; None for an unproved one.
 

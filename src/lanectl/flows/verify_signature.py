@@ -111,7 +111,7 @@ def _by_identity(facts: SignatureFacts, trust: Trust, at: datetime) -> Signature
     from lanectl.formats import keyless  # it brings the Sigstore library
 
     said = keyless.examine(facts.envelope, trust.material.at(TRUSTED_ROOT))
-    entry, signer = checks.keyless.find_signer(said, trust.policy, at=at)
+    entry, signer = checks.keyless.find_signer(said, trust.policy, at)
     return replace(
         facts, keyless=said, signer=signer, valid=signer is not None,
         is_hosted=entry is not None and entry.is_hosted,

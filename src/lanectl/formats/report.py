@@ -52,7 +52,11 @@ def to_json(report: VerificationReport) -> dict[str, Any]:
             "name": display(signer.name),
             "role": signer.role.value,
         },
-        "slsa": to_builtins(report.level),
+        "slsa": {
+            **to_builtins(report.level),
+            "reasons": [*report.level.reasons],
+            "missing": [*report.level.missing],
+        },
         "handoff": _handoff(report),
         "admission": _admission(report),
         "steps": [_step(step) for step in report.steps],
