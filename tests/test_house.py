@@ -15,8 +15,10 @@ from lanectl.checks import RULES
 from lanectl.cli.app import _commands_for
 from lanectl.cli.lanes import COMMANDS
 from lanectl.config import parse_operator, parse_rules
-from lanectl.formats import keyring
+from lanectl.formats import keyring, root
 from lanectl.model.lane import Act
+from lanectl.model.signer import Method
+from lanectl.model.trust import Role
 from tests.world import lanectl
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,6 +140,12 @@ def test_the_documented_samples_are_valid_and_complete() -> None:
     ring = keyring.read(sample("keyring.json"))
     assert [k.role for k in ring.keys] == ["builder", "enforcer"]
     assert json.loads(keyring.write(ring)) == json.loads(sample("keyring.json"))
+    policy = parse_rules(rules).trust
+    assert (len(policy.keyless), len(policy.spiffe), len(policy.gpg)) == (2, 1, 1)
+    assert policy.accepted(Role.BUILDER) == tuple(Method)
+    assert [k.name for k in root.read_root(sample("root.json")).keys] == ["alice", "bob", "carol"]
+    signed = root.read_endorsement(sample("root.signatures.json"))
+    assert len(root.signed_by(root.read_root(sample("root.json")), signed)) == 2
     # complete: a key more in either TOML file is refused, so what is missing here cannot be set
     for line in rules.splitlines():
         assert not line.startswith(b"#!"), line

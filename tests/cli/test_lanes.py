@@ -21,7 +21,10 @@ LANES = {
     "ledger verify": "claude", "ledger export": "claude", "ledger reconcile": "claude",
     "ledger migrate": "claude",
 }  # fmt: skip
-ANY = ["init", "keys new", "keys rotate", "keys export", "inspect", "verify", "lane", "ledger show"]
+ANY = [
+    "init", "keys new", "keys rotate", "keys export", "inspect", "verify", "lane", "ledger show",
+    "policy show", "policy explain", "policy root", "policy endorse",
+]  # fmt: skip
 
 
 def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:

@@ -163,6 +163,57 @@ def test_malformed_rules(machine: Enforcer) -> None:
     unjudged(machine, "migration is not a known key")
 
 
+KEYLESS = b"""
+[[trust.builder.keyless]]
+name = "Acme CI"
+email = "ci@acme.example"
+issuer = "https://token.actions.githubusercontent.com"
+"""
+
+
+@pytest.mark.parametrize(
+    ("section", "says", "remedy"),
+    [
+        (KEYLESS + b"pattern = '.*'\n", "keyless[0].pattern is not anchored", []),
+        (
+            KEYLESS
+            + b"identity = 'https://github.com/a/b/.github/workflows/c.yml@refs/heads/main'\n",
+            "needs .lanectl/trust/trusted_root.json, which is not there",
+            ["lanectl", "init", "--sigstore"],
+        ),
+    ],
+)
+def test_a_policy_that_cannot_be_kept(
+    section: bytes, says: str, remedy: list[str], machine: Enforcer
+) -> None:
+    machine.advance({RULES: bundle.rules() + section})
+    refused(machine, says, remedy)
+    unjudged(machine, says)
+
+
+def test_the_files_that_a_policy_names_come_from_the_tip(machine: Enforcer) -> None:
+    path, fingerprint = f".lanectl/trust/gpg/{'A' * 40}.asc", "a" * 40
+    section = f"[[trust.builder.gpg]]\nname = 'x'\nemail = 'x@acme.example'\nfingerprint = '{fingerprint}'\n"
+    machine.advance({
+        RULES: bundle.rules() + section.encode(), path: b"armoured", ".lanectl/trust/other": b"x",
+    })  # fmt: skip
+    assert dict(machine.trust().material.files) == {path: b"armoured"}
+    machine.advance({path: b" " * ((1 << 20) + 1)}, parent="refs/remotes/origin/main")
+    refused(machine, f"{path}: larger than 1048576 bytes")
+
+
+def test_too_few_signatures_of_the_root_are_no_trust(machine: Enforcer) -> None:
+    root = {
+        "keys": [{"id": bundle.key_id("unregistered").hex(), "name": "alice",
+                  "publicKey": bundle.public("unregistered", bundle.Encoding.PEM).decode()}],
+        "threshold": 1, "version": "1",
+    }  # fmt: skip
+    machine.advance({".lanectl/trust/root.json": json.dumps(root).encode()})
+    endorse = ["lanectl", "policy", "endorse", "--key", "ROOTKEY"]
+    refused(machine, "no key of the root has signed the trust files", endorse)
+    unverified(machine, "no key of the root has signed the trust files")
+
+
 def test_the_rules_of_another_repository(machine: Enforcer) -> None:
     machine.advance({RULES: b'version = 1\n[repository]\nid = "example.test/acme/other"\n'})
     says = "names example.test/acme/other, the operator pins example.test/acme/shop"

@@ -42,7 +42,9 @@ def _seeds(target: str) -> Iterator[bytes]:
     yield from (path.read_bytes() for path in map(ROOT.joinpath, _FILES.get(target, ())))
     yield from _TEXTS.get(target, ())
     if target == "settings":
-        yield from (made.operator(), made.rules())
+        yield from (made.operator(), made.rules(), _sample("lanectl.toml"))
+    elif target == "root":
+        yield from (_sample("root.json"), _sample("root.signatures.json"))
     elif target == "keyring":
         yield made.keyring()
     elif target == "anchor":
@@ -57,6 +59,17 @@ def _seeds(target: str) -> Iterator[bytes]:
     elif target in _OF_BUNDLES:
         for folder in sorted(BUNDLES.glob("*/*/artifact.tar.gz")):
             yield from _of_bundle(target, folder)
+
+
+def _sample(name: str) -> bytes:
+    """Return a sample of docs/configuration.md."""
+    text = (ROOT / "docs/configuration.md").read_text()
+    return (
+        text.partition(f"<!-- sample: {name} -->\n```")[2]
+        .partition("\n")[2]
+        .partition("```")[0]
+        .encode()
+    )
 
 
 def _anchors() -> Iterator[bytes]:

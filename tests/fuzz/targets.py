@@ -30,6 +30,7 @@ from lanectl.formats import gpg_listing, json, profile, pull_request, report, sb
 from lanectl.formats import keyring as keyrings
 from lanectl.formats import ledger_export as exports
 from lanectl.formats import record as records
+from lanectl.formats import root as roots
 from lanectl.formats import statement as statements
 from lanectl.formats.lockfiles import read_lockfile
 from lanectl.model.bundle import MEMBERS, Envelope, Handoff
@@ -127,6 +128,14 @@ def keyring(data: bytes) -> None:
         keyrings.read(data)
 
 
+def root(data: bytes) -> None:
+    """Who must sign the trust files, and what they signed."""
+    with contextlib.suppress(MalformedError):
+        roots.write_root(roots.read_root(data))
+    with contextlib.suppress(MalformedError):
+        roots.message(roots.read_endorsement(data))
+
+
 def gpg(data: bytes) -> None:
     """A signature or a key, armoured or to be; and what gpg says of them."""
     armour = b"-----BEGIN PGP %b-----\n\n%b-----END PGP %b-----\n"
@@ -216,7 +225,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         for f in (
             admission, anchor, answer, archive, block, bundle, env, envelope, gpg, keyring,
             ledger_export, message, patch, patch_text,
-            record, sbom_document, settings, statement, tar, workflow,
+            record, root, sbom_document, settings, statement, tar, workflow,
         )
     },
     **{

@@ -151,10 +151,11 @@ def _times(evidence: Evidence, key: Key, said: Admission) -> Iterator[Fault]:
         since = f"before {key.revoked.compromised_since:%Y-%m-%d %H:%M}Z"
         yield Fault("admission/compromised", key.public.id, at, since)
     circumstances = evidence.outer.circumstances if evidence.outer else None
+    skew = evidence.trust.policy.skew if evidence.trust else SKEW
     if said.at > evidence.now + SKEW:
         now = f"a time before {evidence.now:%Y-%m-%d %H:%M}Z"
         yield Fault("admission/future", "admitted", at, now)
-    elif circumstances is not None and said.at < circumstances.issued - SKEW:
+    elif circumstances is not None and said.at < circumstances.issued - skew:
         issued = f"a time after {circumstances.issued:%Y-%m-%d %H:%M}Z"
         yield Fault("admission/future", "admitted", at, issued)
 

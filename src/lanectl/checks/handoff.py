@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lanectl.errors import Remedy
 from lanectl.model.evidence import Line
 from lanectl.model.report import Fault, Rule
-from lanectl.model.trust_policy import SKEW, VALIDITY
+from lanectl.model.trust_policy import VALIDITY, TrustPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,15 +98,26 @@ def check(evidence: Evidence) -> Iterator[Fault]:
 
 
 def _check_times(evidence: Evidence, at: Circumstances) -> Iterator[Fault]:
+    """Yield why a bundle is not fresh: what it says of itself, and no longer than the tip allows.
+
+    What was admitted in time is not refused by a policy that became shorter since.
+    """
+    policy = evidence.trust.policy if evidence.trust else TrustPolicy()
     span = f"{at.issued:%Y-%m-%d %H:%M}Z to {at.expires:%Y-%m-%d %H:%M}Z"
-    if at.issued > evidence.now + SKEW or not timedelta() < at.expires - at.issued <= VALIDITY:
+    validity = policy.validity if evidence.admitted is None else VALIDITY
+    end = min(at.expires, at.issued + validity)
+    if (
+        at.issued > evidence.now + policy.skew
+        or not timedelta() < at.expires - at.issued <= VALIDITY
+    ):
         yield Fault(
             "handoff/time", "environment", span, "issued in the past, for seven days at most"
         )
-    elif evidence.now > at.expires + SKEW:
+    elif evidence.now > end + policy.skew:
+        shortened = f" ([trust] validity_days: {validity.days})" if end < at.expires else ""
         yield Fault(
             "handoff/expired",
             "environment",
-            f"expired {at.expires:%Y-%m-%d %H:%M}Z",
+            f"expired {end:%Y-%m-%d %H:%M}Z{shortened}",
             "a bundle that is still valid",
         )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lanectl.cli import options, render
 from lanectl.errors import Remedy, UsageError
-
-if TYPE_CHECKING:
-    from lanectl.flows.init import PlannedFile
 
 
 def command(
@@ -42,6 +39,13 @@ def command(
     valid_days: Annotated[
         int, typer.Option(min=1, max=3650, help="How long the new keys are valid.")
     ] = 365,
+    sigstore: Annotated[
+        bool, typer.Option("--sigstore", help="Pin the public Sigstore root, for keyless signing.")
+    ] = False,
+    sigstore_root: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Pin another Sigstore's trusted_root.json instead."),
+    ] = None,
     repository: Annotated[
         str | None, typer.Option(metavar="ID", help="host/owner/name. [default: from the remote]")
     ] = None,
@@ -88,40 +92,18 @@ def command(
         planned = setup.plan_operator(
             url=repo_url, branch=branch, ref=ref, api=api, repin=repin, write=not dry_run
         )
-        _show((planned,), as_json=as_json, dry_run=dry_run, next_step=None)
+        render.planned((planned,), as_json=as_json, dry_run=dry_run, next_step=None)
         return 0
     keys = [
         (builder_key, "builder", builder), (enforcer_key, "enforcer", enforcer_name),
         (supervisor_key, "supervisor", supervisor), (lead_key, "lead", lead),
     ]  # fmt: skip
-    plan = setup.plan_trust(repo_url or ".", keys, repository, valid_days, write=not dry_run)
-    _show(plan, as_json=as_json, dry_run=dry_run, next_step=Remedy(
+    plan = setup.plan_trust(
+        repo_url or ".", keys, repository, valid_days,
+        sigstore=sigstore, sigstore_root=sigstore_root, write=not dry_run,
+    )  # fmt: skip
+    render.planned(plan, as_json=as_json, dry_run=dry_run, next_step=Remedy(
         "Commit these files on the target branch through an ordinary review.",
         ("git", "add", "--", *(p.path for p in plan)),
     ))  # fmt: skip
     return 0
-
-
-def _show(
-    plan: tuple[PlannedFile, ...], *, as_json: bool, dry_run: bool, next_step: Remedy | None
-) -> None:
-    from lanectl.model.display import display_lines
-
-    changed = [p for p in plan if p.changes]
-    if as_json:
-        render.document(
-            {
-                "written": [p.path for p in changed if not dry_run],
-                "files": [{"path": p.path, "diff": p.diff()} for p in plan],
-            }
-        )
-        return
-    for planned in changed:
-        render.data(display_lines(planned.diff()).rstrip("\n"))
-    if not changed:
-        render.talk("nothing to change")
-    else:
-        for planned in changed:
-            render.talk(f"{'would write' if dry_run else 'wrote'} {planned.path}")
-        if next_step and not dry_run:
-            render.remedy(next_step)

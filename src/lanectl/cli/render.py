@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lanectl.errors import LaneError
+    from lanectl.flows.init import PlannedFile
     from lanectl.model.report import Finding
 
 
@@ -93,6 +94,32 @@ def remedy(what: Remedy) -> None:
     talk(f"    → {display(what.text)}")
     if what.command:
         talk(f"      $ {display_command(what.command)}")
+
+
+def planned(
+    plan: Sequence[PlannedFile], *, as_json: bool, dry_run: bool, next_step: Remedy | None
+) -> None:
+    """Write what files are written, as diffs, and what comes next."""
+    from lanectl.model.display import display_lines
+
+    changed = [p for p in plan if p.changes]
+    if as_json:
+        document(
+            {
+                "written": [p.path for p in changed if not dry_run],
+                "files": [{"path": p.path, "diff": p.diff()} for p in plan],
+            }
+        )
+        return
+    for file in changed:
+        data(display_lines(file.diff()).rstrip("\n"))
+    if not changed:
+        talk("nothing to change")
+    else:
+        for file in changed:
+            talk(f"{'would write' if dry_run else 'wrote'} {file.path}")
+        if next_step and not dry_run:
+            remedy(next_step)
 
 
 def error(problem: LaneError, *, as_json: bool) -> None:

@@ -15,13 +15,14 @@ from msgspec.structs import replace
 
 from lanectl.config import parse_operator, parse_rules, render_operator, render_rules
 from lanectl.errors import LaneError, Remedy, UnreadableError, UsageError
-from lanectl.formats import keyring
+from lanectl.formats import json, keyring
 from lanectl.formats.keys import read_public_key
 from lanectl.model.display import display
 from lanectl.model.names import RepositoryId
 from lanectl.model.report import MalformedError
 from lanectl.model.settings import RULES_PATH, Limits, Operator
 from lanectl.model.trust import Key, Keyring, Role
+from lanectl.model.trust_policy import TRUSTED_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from lanectl.flows.trust import OperatorFile
     from lanectl.ports import TargetRepository
+
+
+ROOT_MEDIA_TYPE = "application/vnd.dev.sigstore.trustedroot"
 
 
 class NewKey(Struct, frozen=True):
@@ -135,6 +139,36 @@ def plan_trust(
     return (
         PlannedFile(RULES_PATH, rules, after),
         PlannedFile(keyring.PATH, ring, keyring.write(present) if keys or ring is None else ring),
+    )
+
+
+def plan_sigstore(present: bytes | None, root: bytes) -> PlannedFile:
+    """Return the trusted root of Sigstore that is pinned.
+
+    Raises UnreadableError for what is none, UsageError if another one is pinned already.
+    """
+    try:
+        value = json.load(root, rule="trust/keyring", limit=1 << 20)
+    except MalformedError as error:
+        raise _no_root(display(error.fault.got)) from error
+    if not isinstance(value, dict) or not str(value.get("mediaType")).startswith(ROOT_MEDIA_TYPE):
+        raise _no_root(f"its mediaType is not {ROOT_MEDIA_TYPE}")
+    if present is not None and present != root:
+        raise UsageError(
+            f"{TRUSTED_ROOT} is there already, and is another one",
+            why="whoever can change it decides whose signatures count",
+            remedies=(
+                Remedy("If it is to be replaced, take it away first.", ("git", "rm", TRUSTED_ROOT)),
+            ),
+        )
+    return PlannedFile(TRUSTED_ROOT, present, root)
+
+
+def _no_root(why: str) -> UnreadableError:
+    return UnreadableError(
+        "this is no trusted root of Sigstore",
+        why=why,
+        remedies=(Remedy("Pin the public one.", ("lanectl", "init", "--sigstore")),),
     )
 
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from lanectl.errors import ConflictError, Remedy, UnavailableError
 from lanectl.model.display import display
 from lanectl.model.ledger import CLAIMED_ONLY, LEASE, Busy, Claim, EventKind, NewEvent
+from lanectl.model.trust_policy import SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from lanectl.ports import System
     from lanectl.ports.ledger import Ledger, Spool
 
-_SKEW: Final = 300
 """Seconds that this machine's clock may be behind the ledger's last event."""
 
 _PATIENCE: Final = 120
@@ -124,7 +124,7 @@ def _refuse_to_wait_longer(found: Busy, begun: datetime, now: datetime) -> None:
 def refuse_clock(recorder: Recorder) -> None:
     """Raise ConflictError if this machine's clock is behind the ledger."""
     head, now = recorder.ledger.head(), recorder.system.now()
-    if (head.at - now).total_seconds() > _SKEW:
+    if head.at - now > SKEW:
         raise ConflictError(
             "this machine's clock is behind the ledger",
             why=f"it is {now:%Y-%m-%d %H:%M:%S}Z here, the last event is of {head.at:%Y-%m-%d %H:%M:%S}Z",

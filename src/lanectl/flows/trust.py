@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl.config import parse_operator, parse_rules
+from lanectl.config.trust_files import LIMIT, named_files, refuse_incomplete
 from lanectl.errors import LaneError, Remedy, UnreadableError, UntrustedError
+from lanectl.flows.root import read_state, require_root
 from lanectl.formats import keyring
 from lanectl.model.display import display
 from lanectl.model.evidence import Trust
 from lanectl.model.names import Digest
 from lanectl.model.report import MalformedError, TrustSource
+from lanectl.model.root import ROOT_PATH, SIGNATURES_PATH
 from lanectl.model.settings import RULES_PATH
-from lanectl.model.trust import Role
+from lanectl.model.trust import Keyring, Role
+from lanectl.model.trust_policy import TrustMaterial
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from lanectl.model.names import ObjectId
-    from lanectl.model.settings import Operator
+    from lanectl.model.root import Root
+    from lanectl.model.settings import Operator, Rules
     from lanectl.model.trust import Key, PublicKey
     from lanectl.ports import EnforcerStore, TargetRepository
 
@@ -62,7 +68,8 @@ def load_trust(
     """Return rules and keyring of the target's tip: a fetched one, or where the clone has it.
 
     Raises UntrustedError: no pins, no such branch here, a tip that does not descend from the last
-    one seen, no rules or keyring at the tip. Every one says how to go on.
+    one seen, too few signatures of the root, no rules or keyring at the tip; UnreadableError: any of
+    these files is not valid, or says too much. Every one says how to go on.
     """
     operator = read_operator(file)
     tip = tip or repository.resolve(operator.ref)
@@ -71,11 +78,11 @@ def load_trust(
             f"the target branch is not here: {display(operator.ref)}",
             remedies=(Remedy("Fetch it.", ("git", "fetch", "origin", operator.branch)), PIN),
         )
-    _refuse_rewritten(operator, tip, repository, store)
-    tree = repository.commit_tree(tip) or tip
-    paths = (RULES_PATH, keyring.PATH)
-    found = repository.objects.files_at(tree, paths, limit=keyring.LIMIT)
-    for missing in [p for p in paths if p not in found]:
+    last = store.last_tip() or operator.pinned
+    _refuse_rewritten(operator, last, tip, repository)
+    files = _read(repository, tip, (RULES_PATH, keyring.PATH, ROOT_PATH, SIGNATURES_PATH))
+    root = require_root(repository, operator.repository, last, tip, read_state(files))
+    for missing in [p for p in (RULES_PATH, keyring.PATH) if p not in files]:
         raise UntrustedError(
             f"{missing} is not on the target branch", why=f"looked at {tip}", remedies=(REGISTER,)
         )
@@ -86,7 +93,14 @@ def load_trust(
         ref=operator.ref,
         tip=tip,
     )
-    return _build(source, operator, found[RULES_PATH], found[keyring.PATH])
+    rules = parse_rules(files[RULES_PATH])
+    _refuse_other_repository(rules, operator)
+    trusted = read_trust(rules, files | _read(repository, tip, tuple(named_files(rules.trust))))
+    refuse_shared_root(root, trusted.keyring)
+    return Trust(
+        source, operator, rules, trusted.keyring,
+        policy=rules.trust, material=trusted.material, root=root,
+    )  # fmt: skip
 
 
 def try_trust(
@@ -125,9 +139,20 @@ def acting_key(trust: Trust, public: PublicKey, now: datetime) -> Key:
     return key
 
 
-def _build(source: TrustSource, operator: Operator, rules: bytes, ring: bytes) -> Trust:
+class TrustFiles(Struct, frozen=True):
+    """The keyring, and the files that the policy names."""
+
+    keyring: Keyring
+    material: TrustMaterial
+
+
+def read_trust(rules: Rules, files: Mapping[str, bytes]) -> TrustFiles:
+    """Return what the trust files of a commit or a work tree hold, whole and fitting together.
+
+    Raises UnreadableError for a keyring that is none, and for a policy that cannot be kept.
+    """
     try:
-        parsed = keyring.read(ring)
+        ring = keyring.read(files[keyring.PATH])
     except MalformedError as error:
         fault = error.fault
         raise UnreadableError(
@@ -135,22 +160,43 @@ def _build(source: TrustSource, operator: Operator, rules: bytes, ring: bytes) -
             why=display(f"{fault.where} {fault.got}, expected {fault.expected}".strip()),
             remedies=(REGISTER,),
         ) from error
-    settings = parse_rules(rules)
-    if settings.repository not in {None, operator.repository}:
+    named = {path: files[path] for path in named_files(rules.trust) if path in files}
+    refuse_incomplete(rules.trust, ring, named)
+    return TrustFiles(ring, TrustMaterial(named))
+
+
+def refuse_shared_root(root: Root | None, ring: Keyring) -> None:
+    """Raise UnreadableError if a key of the root is also a lane's: agents hold those."""
+    for key in root.keys if root else ():
+        other = ring.by_id(key.public.id)
+        if other and other.role in {Role.BUILDER, Role.ENFORCER}:
+            raise UnreadableError(
+                f"the root's key of {display(key.name)} is the {other.role}'s in the keyring",
+                why="who may change whom to believe must not work in a lane",
+                remedies=(Remedy("Make a key for the root alone, and keep it offline.",
+                                 ("lanectl", "keys", "new", "--role", "lead", "--out", "FILE")),),
+            )  # fmt: skip
+
+
+def _read(repository: TargetRepository, tip: ObjectId, paths: tuple[str, ...]) -> dict[str, bytes]:
+    tree = repository.commit_tree(tip) or tip
+    return dict(repository.objects.files_at(tree, paths, limit=LIMIT))
+
+
+def _refuse_other_repository(rules: Rules, operator: Operator) -> None:
+    if rules.repository not in {None, operator.repository}:
         raise UnreadableError(
-            f"{RULES_PATH} on the target branch names {settings.repository}, the operator pins {operator.repository}",
+            f"{RULES_PATH} on the target branch names {rules.repository}, the operator pins {operator.repository}",
             remedies=(
                 Remedy("Pin the repository that lanectl.toml names, or correct lanectl.toml."),
                 PIN,
             ),
         )
-    return Trust(source, operator, settings, parsed)
 
 
 def _refuse_rewritten(
-    operator: Operator, tip: ObjectId, repository: TargetRepository, store: EnforcerStore
+    operator: Operator, last: ObjectId, tip: ObjectId, repository: TargetRepository
 ) -> None:
-    last = store.last_tip() or operator.pinned
     if last == tip:
         return
     if repository.commit_tree(last) is None or not repository.is_ancestor(last, tip):

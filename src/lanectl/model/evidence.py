@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lanectl.model.content import Content
     from lanectl.model.names import Digest, ObjectFormat, ObjectId
     from lanectl.model.report import Fault, TrustSource
+    from lanectl.model.root import Root
     from lanectl.model.settings import Operator, Rules
     from lanectl.model.signature import SignatureFacts
     from lanectl.model.signer import Signer
@@ -83,6 +84,8 @@ class Trust(Struct, frozen=True):
     keyring: Keyring
     policy: TrustPolicy = TrustPolicy()
     material: TrustMaterial = TrustMaterial()
+    root: Root | None = None
+    """Whose signatures the trust files themselves need."""
 
 
 class BaseFacts(Struct, frozen=True):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from lanectl.model.address import Address
 from lanectl.model.names import ObjectId, RepositoryId
 from lanectl.model.ruling import Ruling
+from lanectl.model.trust_policy import TrustPolicy
 
 if TYPE_CHECKING:
     from lanectl.model.ledger import LedgerId
@@ -27,6 +28,9 @@ class Rules(Struct, frozen=True):
     """Whether every pull request must be a handoff."""
 
     ruling: Ruling = Ruling()
+
+    trust: TrustPolicy = TrustPolicy()
+    """The section `[trust]`; it holds where the file comes from the target's tip."""
 
 
 INFLATED = 40 << 20

@@ -41,9 +41,17 @@ class ObjectReader(Protocol):
         ...
 
     def find(
-        self, tree: ObjectId, wanted: Callable[[bytes], bool], *, hints: Sequence[bytes] = ...
+        self,
+        tree: ObjectId,
+        wanted: Callable[[bytes], bool],
+        *,
+        hints: Sequence[bytes] = ...,
+        below: Sequence[str] = ...,
     ) -> Sequence[TreeEntry]:
-        """Return the leaves of a tree whose path is wanted; every such path holds one of `hints`."""
+        """Return the leaves of a tree whose path is wanted; every such path holds one of `hints`.
+
+        `below` names the only files and folders to look at, if not all.
+        """
         ...
 
     def blobs(
@@ -203,6 +211,12 @@ class TargetRepository(Protocol):
 
     def commit_tree(self, commit: ObjectId) -> ObjectId | None:
         """Return a commit's tree, or None if there is no such commit."""
+        ...
+
+    def touching(
+        self, paths: Sequence[str], since: ObjectId | None, tip: ObjectId
+    ) -> Sequence[ObjectId]:
+        """Return the commits of the tip's own line since then that changed one of these, oldest first."""
         ...
 
     def trial_merge(self, target: ObjectId, commit: ObjectId) -> Merge:

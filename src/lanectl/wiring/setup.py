@@ -121,15 +121,21 @@ def plan_trust(
     repository: str | None,
     days: int,
     *,
+    sigstore: bool = False,
+    sigstore_root: str | None = None,
     write: bool,
 ) -> tuple[PlannedFile, ...]:
-    """Plan, and write, the files that register keys; `keys` are (file, role, identity)."""
+    """Plan, and write, the files that register keys; `keys` are (file, role, identity).
+
+    `sigstore` pins the public root of Sigstore as well, `sigstore_root` the one in a file.
+    """
     from lanectl.adapters import files
     from lanectl.flows import init
     from lanectl.formats import keyring
     from lanectl.model.names import RepositoryId
     from lanectl.model.settings import RULES_PATH
     from lanectl.model.trust import Role
+    from lanectl.model.trust_policy import TRUSTED_ROOT
 
     with builder_side(start) as side:
         new = tuple(
@@ -145,10 +151,21 @@ def plan_trust(
             repository=RepositoryId(repository) if repository else side.repository.repository_id(),
             keys=new, now=side.system.now(),
         )  # fmt: skip
+        if sigstore or sigstore_root is not None:
+            present = files.read_optional(f"{side.top}/{TRUSTED_ROOT}", limit=OPERATOR_LIMIT)
+            plan = (*plan, init.plan_sigstore(present, _sigstore(sigstore_root)))
         for planned in plan if write else ():
             if planned.changes:
                 files.replace(f"{side.top}/{planned.path}", planned.after)
     return plan
+
+
+def _sigstore(named: str | None) -> bytes:
+    """Return the named trusted root, or the public one that the sigstore library ships."""
+    from lanectl.adapters import files
+    from lanectl.adapters.sigstore import public_good_root
+
+    return files.read(named, limit=OPERATOR_LIMIT) if named is not None else public_good_root()
 
 
 def plan_operator(

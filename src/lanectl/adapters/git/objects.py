@@ -146,18 +146,29 @@ class Objects:
             out = self._in_index[1].result()
             self._in_index = None
         else:
-            out = self.git.run(
-                "ls-tree", "-r", "-z", "--full-tree", "--format=%(objectmode) %(objectname) 0%x09%(path)",
-                tree, "--", git_dir=self.git_dir,
-            )  # fmt: skip
+            out = self._list(tree)
         self._listed = tree, bytes(out)
         return self._listed[1]
 
+    def _list(self, tree: ObjectId, *below: str) -> bytes:
+        return self.git.run(
+            "ls-tree", "-r", "-z", "--full-tree", "--format=%(objectmode) %(objectname) 0%x09%(path)",
+            tree, "--", *below, git_dir=self.git_dir,
+        )  # fmt: skip
+
     def find(
-        self, tree: ObjectId, wanted: Callable[[bytes], bool], *, hints: Sequence[bytes] = (b"",)
+        self,
+        tree: ObjectId,
+        wanted: Callable[[bytes], bool],
+        *,
+        hints: Sequence[bytes] = (b"",),
+        below: Sequence[str] = (),
     ) -> tuple[TreeEntry, ...]:
-        """Return the leaves of a tree whose path is wanted, by path; such a path holds a hint."""
-        out = self.listing(tree)
+        """Return the leaves of a tree whose path is wanted, by path; such a path holds a hint.
+
+        `below` names the only files and folders to look at, if not all.
+        """
+        out = self._list(tree, *below) if below else self.listing(tree)
         entries = []
         for record in _records_with(out, hints):
             head, _, path = record.partition(b"\t")

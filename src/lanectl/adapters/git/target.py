@@ -56,6 +56,16 @@ class GitTargetRepository(GitRepository):
             return Line.OWN
         return Line.MERGED if self.is_ancestor(base, tip) else Line.ELSEWHERE
 
+    def touching(
+        self, paths: Sequence[str], since: ObjectId | None, tip: ObjectId
+    ) -> Sequence[ObjectId]:
+        """Return the commits of the tip's own line since then that changed one of these, oldest first."""
+        out = self.git.run(
+            "rev-list", "--first-parent", "--reverse", "--end-of-options", tip, *([f"^{since}"] if since else []),
+            "--", *paths, git_dir=self.objects.git_dir,
+        )  # fmt: skip
+        return [ObjectId(line) for line in out.decode("ascii").split()]
+
     def commit_tree(self, commit: ObjectId) -> ObjectId | None:
         """Return a commit's tree, or None if there is no such commit."""
         return self.objects.commit_tree(commit)

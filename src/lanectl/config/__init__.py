@@ -6,10 +6,8 @@ belongs to the operator. Unknown keys are refused: a misspelt limit must not be 
 
 from __future__ import annotations
 
-import tomllib
-from typing import Any
-
-from lanectl.errors import Remedy, UnreadableError
+from lanectl.config.table import Table, bad, read_toml
+from lanectl.config.trust import parse_trust
 from lanectl.model.address import Address
 from lanectl.model.ledger import LedgerId
 from lanectl.model.names import ObjectId, RepositoryId
@@ -26,7 +24,7 @@ from lanectl.model.settings import (
 
 def parse_rules(data: bytes) -> Rules:
     """Return the rules in a `lanectl.toml`. Raises UnreadableError with the place and the reason."""
-    table = _Table(RULES_PATH, _toml(data, RULES_PATH))
+    table = Table(RULES_PATH, read_toml(data, RULES_PATH))
     table.version()
     repository = table.section("repository")
     identifier = repository.text("id", "")
@@ -37,16 +35,17 @@ def parse_rules(data: bytes) -> Rules:
     pull_requests = table.section("pull_requests")
     required = pull_requests.flag("require_handoff", default=False)
     pull_requests.end()
+    trust = parse_trust(table.section("trust"))
     table.end()
     try:
-        return Rules(RepositoryId(identifier) if identifier else None, paths, required)
+        return Rules(RepositoryId(identifier) if identifier else None, paths, required, trust=trust)
     except ValueError as error:
-        raise _bad(RULES_PATH, "repository.id", str(error)) from error
+        raise bad(RULES_PATH, "repository.id", str(error)) from error
 
 
 def parse_operator(data: bytes, path: str) -> Operator:
     """Return the settings in an `enforcer.toml`. Raises UnreadableError as `parse_rules` does."""
-    table = _Table(path, _toml(data, path))
+    table = Table(path, read_toml(data, path))
     table.version()
     target = table.section("target")
     url, branch = target.text("repository"), target.text("branch")
@@ -66,15 +65,15 @@ def parse_operator(data: bytes, path: str) -> Operator:
     ledger = _ledger(table.section("ledger"), path)
     table.end()
     if not ref.startswith("refs/"):
-        raise _bad(path, "target.ref", "is not a full ref name such as refs/remotes/origin/main")
+        raise bad(path, "target.ref", "is not a full ref name such as refs/remotes/origin/main")
     try:
         operator = Operator(url, branch, ref, ObjectId(pinned), settings, api, ledger)
         RepositoryId(operator.repository)
         Address.parse(url)
     except ValueError as error:
-        raise _bad(path, "target", str(error)) from error
+        raise bad(path, "target", str(error)) from error
     if api and not _is_safe(api):
-        raise _bad(path, "forge.api", "must be https, or http on this machine")
+        raise bad(path, "forge.api", "must be https, or http on this machine")
     return operator
 
 
@@ -85,33 +84,31 @@ _PLACES = {
 }
 
 
-def _ledger(section: _Table, path: str) -> LedgerPin:
+def _ledger(section: Table, path: str) -> LedgerPin:
     """Return the pinned ledger. What belongs to another back end, or is missing, is refused."""
     name = section.text("backend", Backend.SQLITE.value)
     if name not in {b.value for b in Backend}:
-        raise _bad(path, "ledger.backend", "must be sqlite, postgres or supabase")
+        raise bad(path, "ledger.backend", "must be sqlite, postgres or supabase")
     backend, identifier = Backend(name), section.text("id", "")
     given = {key for key in section.values if key in set().union(*_PLACES.values())}
     if foreign := given - _PLACES[backend]:
-        raise _bad(path, f"ledger.{min(foreign)}", f"does not belong to {backend}")
+        raise bad(path, f"ledger.{min(foreign)}", f"does not belong to {backend}")
     if backend is not Backend.SQLITE:
         for key in sorted({"id"} - ({"id"} if identifier else set()) | _PLACES[backend] - given):
-            raise _bad(
-                path, f"ledger.{key}", "missing; `lanectl ledger migrate` prints the section"
-            )
+            raise bad(path, f"ledger.{key}", "missing; `lanectl ledger migrate` prints the section")
     try:
         known = LedgerId(identifier) if identifier else None
     except ValueError as error:
-        raise _bad(path, "ledger.id", str(error)) from error
+        raise bad(path, "ledger.id", str(error)) from error
     pin = LedgerPin(
         backend, known, path=section.text("path", ""), dsn=section.text("dsn", ""),
         url=section.text("url", "").rstrip("/"), encrypted=section.flag("encrypted", default=False),
     )  # fmt: skip
     section.end()
     if pin.path and not pin.path.startswith("/"):
-        raise _bad(path, "ledger.path", "must be absolute")
+        raise bad(path, "ledger.path", "must be absolute")
     if pin.url and not _is_safe(pin.url):
-        raise _bad(path, "ledger.url", "must be https, or http on this machine")
+        raise bad(path, "ledger.url", "must be https, or http on this machine")
     return pin
 
 
@@ -165,64 +162,3 @@ def _quote(text: str) -> str:
     """Return a TOML basic string."""
     escaped = (f"\\u{ord(c):04x}" if c in '"\\\x7f' or ord(c) < 0x20 else c for c in text)
     return f'"{"".join(escaped)}"'
-
-
-class _Table:
-    """One TOML table that knows its name and which keys were asked for."""
-
-    def __init__(self, path: str, values: dict[str, Any], name: str = "") -> None:
-        self.path, self.name, self.values = path, name, dict(values)
-
-    def _take(self, key: str, default: Any, kind: type) -> Any:
-        value = self.values.pop(key, default)
-        if value is None:
-            raise _bad(self.path, self._at(key), "missing")
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise _bad(self.path, self._at(key), f"must be of type {kind.__name__}")
-        return value
-
-    def _at(self, key: str) -> str:
-        return f"{self.name}.{key}" if self.name else key
-
-    def version(self) -> None:
-        if self._take("version", None, int) != 1:
-            raise _bad(self.path, "version", "must be 1")
-
-    def section(self, key: str) -> _Table:
-        return _Table(self.path, self._take(key, {}, dict), key)
-
-    def text(self, key: str, default: str | None = None) -> str:
-        return str(self._take(key, default, str))
-
-    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        value = self._take(key, list(default), list)
-        if any(not isinstance(item, str) or not item for item in value):
-            raise _bad(self.path, self._at(key), "must be a list of texts")
-        return tuple(value)
-
-    def number(self, key: str, default: int, low: int, high: int) -> int:
-        value = int(self._take(key, default, int))
-        if not low <= value <= high:
-            raise _bad(self.path, self._at(key), f"must lie between {low} and {high}")
-        return value
-
-    def flag(self, key: str, *, default: bool) -> bool:
-        return bool(self._take(key, default, bool))
-
-    def end(self) -> None:
-        if self.values:
-            raise _bad(self.path, self._at(min(self.values)), "is not a known key")
-
-
-def _toml(data: bytes, path: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and TOMLDecodeError too
-        raise _bad(path, "the file", f"is not TOML: {error}") from error
-
-
-def _bad(path: str, where: str, why: str) -> UnreadableError:
-    return UnreadableError(
-        f"{path}: {where} {why}",
-        remedies=(Remedy("Compare the file with the commented sample in docs/configuration.md."),),
-    )
