@@ -14,11 +14,12 @@ from lanectl.adapters.git.apart import SharedTarget, share
 from lanectl.adapters.inbox import Inbox
 from lanectl.adapters.workers import in_order
 from lanectl.errors import ExitCode, UntrustedError
-from lanectl.flows.verify import Submission, verify
+from lanectl.flows.verify import verify
 from lanectl.flows.verify_many import Court, judge, worst
 from lanectl.formats import report as formats
 from lanectl.model.names import ObjectId
 from lanectl.model.report import Outcome
+from lanectl.model.submission import Submission
 from lanectl.ports import Identity, NewCommit
 from tests.assets import make_bundles
 from tests.assets.bundles.workshop import bundle

@@ -1,6 +1,6 @@
 """Verify one bundle of many: whatever it is, it costs the others nothing. Changes nothing.
 
-All are judged by one trust, each by a target of its own (`ports.SharedTarget`).
+All are judged by one trust, each by a target of its own (`ports.many.SharedTarget`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from lanectl.model.evidence import Trust
     from lanectl.model.report import VerificationReport
     from lanectl.model.settings import Limits
-    from lanectl.ports import Inbox, SharedTarget, System
+    from lanectl.ports import System
+    from lanectl.ports.many import Inbox, SharedTarget
     from lanectl.ports.signing import GpgReader
 
 

@@ -11,7 +11,6 @@ from lanectl.ports.ledger import AnchorStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from lanectl.model.bundle import Handoff
@@ -238,26 +237,6 @@ class TargetRepository(Protocol):
 
     def replay(self, handoff: Handoff, patch: memoryview) -> Replay:
         """Apply a patch to the base tree in a temporary index and look at what comes out."""
-        ...
-
-
-class SharedTarget(Protocol):
-    """One target that many bundles are judged by; nothing that one writes is there for another."""
-
-    def apart(self) -> AbstractContextManager[TargetRepository]:
-        """Lend the target to one bundle."""
-        ...
-
-
-class Inbox(Protocol):
-    """A folder of bundles."""
-
-    def read(self, place: bytes, limits: Mapping[str, int]) -> Mapping[str, bytes]:
-        """Return the files of the bundle at a place by what their names add to the archive's.
-
-        `limits` are the bytes that each may have; the archive's own suffix is "". Raises
-        UnreadableError.
-        """
         ...
 
 
