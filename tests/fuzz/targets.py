@@ -23,10 +23,19 @@ from lanectl.flows.ledger_walk import BrokenError, Walk
 from lanectl.flows.verify import verify
 from lanectl.formats import admission as admissions
 from lanectl.formats import anchor as anchors
+from lanectl.formats import (
+    annotations,
+    gpg_listing,
+    json,
+    profile,
+    pull_request,
+    report,
+    sarif,
+    sbom,
+)
 from lanectl.formats import archive as archives
 from lanectl.formats import envelope as envelopes
 from lanectl.formats import gpg as gpgs
-from lanectl.formats import gpg_listing, json, profile, pull_request, report, sbom
 from lanectl.formats import keyring as keyrings
 from lanectl.formats import ledger_export as exports
 from lanectl.formats import record as records
@@ -99,8 +108,8 @@ def bundle(data: bytes) -> None:
     for trust in (_trust(), None):
         judged = verify(signed, trust=trust, untrusted=None, repository=None, system=Clock())
         plain_json.dumps(report.to_json(judged))
-        plain_json.dumps(report.to_sarif(judged, "artifact.tar.gz"))
-        report.to_annotations(judged.findings).encode()
+        plain_json.dumps(sarif.to_sarif(judged, "artifact.tar.gz"))
+        annotations.to_annotations(judged.findings).encode()
 
 
 def sbom_document(data: bytes) -> None:

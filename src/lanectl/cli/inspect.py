@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,7 +34,7 @@ def command(
         _show(found, place)
     if patch and not as_json:
         text = bytes(found.bundle.members[PATCH]).decode("utf-8", "surrogateescape")
-        sys.stdout.write(display_lines(text))
+        render.block(display_lines(text))
     return 0
 
 
