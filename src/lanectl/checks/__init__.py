@@ -125,10 +125,14 @@ def _approved(finding: Finding, evidence: Evidence) -> Finding:
     return finding
 
 
+def is_about_content(rule: Rule) -> bool:
+    """Whether a rule judges what is in a change, so that it holds for `pack` and for a policy."""
+    return any(rule in family.RULES for family in _CONTENT)
+
+
 def is_about_paths(rule: Rule) -> bool:
     """Whether a policy can allow what a rule holds for paths that it names."""
-    name = rule.id.partition("/")[0]
-    return name not in _PATHLESS and any(rule in family.RULES for family in _CONTENT)
+    return rule.id.partition("/")[0] not in _PATHLESS and is_about_content(rule)
 
 
 def is_admitted(evidence: Evidence) -> bool:
