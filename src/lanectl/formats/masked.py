@@ -5,6 +5,7 @@ What is cut or quoted for showing is masked before, so that no half of a secret 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lanectl.formats import secrets
@@ -13,6 +14,9 @@ from lanectl.model.display import display, display_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lanectl.model.secret import Secret
+
+_ESCAPE: Final = re.compile(rb"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[0-7]{3}|[a-z\\\"])")
 _SHORTEST: Final = 8
 _KEYS: Final = (b"PRIVATE KEY", b"PuTTY-User-Key-File-", b"LS0tLS1CRUdJTi")
 """What every private key holds; whether one is whole depends on what follows it."""
@@ -24,6 +28,8 @@ def text(value: str) -> str:
         return value
     raw = value.encode("utf-8", "surrogatepass")
     masked = secrets.mask(raw)
+    for secret in _behind_escapes(masked):
+        masked = masked.replace(secret.raw, secrets.MASK)
     return value if masked == raw else masked.decode("utf-8", "surrogatepass")
 
 
@@ -40,9 +46,19 @@ def path(raw: bytes) -> str:
 def document(value: Any) -> Any:
     """Return plain data with every secret in its texts replaced; looks at all of it at once first."""
     joined = "\n".join(_texts(value)).encode("utf-8", "surrogatepass")
-    if not secrets.scan(joined) and not any(mark in joined for mark in _KEYS):
-        return value
-    return _masked(value)
+    if (
+        secrets.scan(joined)
+        or any(_behind_escapes(joined))
+        or any(mark in joined for mark in _KEYS)
+    ):
+        return _masked(value)
+    return value
+
+
+def _behind_escapes(raw: bytes) -> Iterator[Secret]:
+    """Yield what is a secret once an escape of `display` before it is no letter of it any more."""
+    if b"\\" in raw:
+        yield from secrets.scan(_ESCAPE.sub(lambda m: b" " * len(m[0]), raw)).values()
 
 
 def _texts(value: Any) -> Iterator[str]:
