@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import sys
@@ -92,25 +93,28 @@ _MARKS = {
 
 
 def findings(found: Sequence[Finding]) -> None:
-    """Write findings to standard error, the strictest first; what to do once for each rule."""
+    """Write findings to standard error, the strictest first; a rule's title and remedy once."""
     from lanectl.formats.masked import shown
 
     ordered = sorted(found, key=lambda f: -f.decision.strictness)
-    for number, finding in enumerate(ordered):
-        where = f" {shown(finding.where)}" if finding.where else ""
-        line = f":{finding.line}" if finding.line else ""
-        because = f" ({shown(finding.allowed_by)})" if finding.allowed_by else ""
-        talk(f"{_MARKS[finding.decision]} {finding.rule.id}{where}{line}{because}")
-        if finding.decision is Decision.ALLOW:
-            continue
-        if finding.got or finding.expected:
-            talk(f"    got {shown(finding.got) or 'nothing'}, expected {shown(finding.expected)}")
-        if finding.fingerprint:
-            talk(f"    fingerprint {finding.fingerprint}")
-        after = ordered[number + 1] if number + 1 < len(ordered) else None
-        if after is None or (after.rule, after.decision) != (finding.rule, finding.decision):
-            talk(f"    {finding.rule.title}")
-            remedy(finding.rule.remedy)
+    groups = itertools.groupby(ordered, key=lambda f: (f.rule, f.decision))
+    for (rule, decision), group in groups:
+        for number, finding in enumerate(group):
+            where = f" {shown(finding.where)}" if finding.where else ""
+            line = f":{finding.line}" if finding.line else ""
+            because = f" ({shown(finding.allowed_by)})" if finding.allowed_by else ""
+            talk(f"{_MARKS[decision]} {rule.id}{where}{line}{because}")
+            if decision is Decision.ALLOW:
+                continue
+            if number == 0:
+                talk(f"    {rule.title}")
+            if finding.got or finding.expected:
+                got = shown(finding.got) or "nothing"
+                talk(f"    got {got}, expected {shown(finding.expected)}")
+            if finding.fingerprint:
+                talk(f"    fingerprint {finding.fingerprint}")
+        if decision is not Decision.ALLOW:
+            remedy(rule.remedy)
 
 
 def remedy(what: Remedy) -> None:
