@@ -58,6 +58,9 @@ _FAMILIES = (
 _CONTENT: tuple[Any, ...] = (paths, secrets, text, words)
 """The families of content, in the order of strictness among equals."""
 
+_PATHLESS = {"words", "sbom", "sql"}
+"""Families of content that judge no path of the change."""
+
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}
 """Every rule by its id, in the order of verification."""
 
@@ -123,6 +126,16 @@ def _approved(finding: Finding, evidence: Evidence) -> Finding:
     return finding
 
 
+def is_about_content(rule: Rule) -> bool:
+    """Whether a rule judges what is in a change, so that it holds for `pack` and for a policy."""
+    return any(rule in family.RULES for family in _CONTENT)
+
+
+def is_about_paths(rule: Rule) -> bool:
+    """Whether a policy can allow what a rule holds for paths that it names."""
+    return rule.id.partition("/")[0] not in _PATHLESS and is_about_content(rule)
+
+
 def is_admitted(evidence: Evidence) -> bool:
     """Whether the bundle has an admission that is good in every way."""
     return admission.is_possible(evidence) and not any(admission.check(evidence))
@@ -139,6 +152,11 @@ def judge_change(
         *_content_faults(content),
     ]
     return strictest(find(faults, rules))
+
+
+def judge_content(content: Content) -> tuple[Finding, ...]:
+    """Return every finding of the families of content, more than one a subject, under the policy."""
+    return tuple(find(_content_faults(content), content.rules))
 
 
 def find(faults: Iterable[Fault], rules: Rules | None = None) -> Iterator[Finding]:
