@@ -118,7 +118,7 @@ def _gather_bundle(evidence: Evidence, artifact: bytes, limits: Limits) -> Evide
 
 
 def _gather_replay(evidence: Evidence, repository: TargetRepository, handoff: Handoff) -> Evidence:
-    """Gather for steps 8 to 12: the base in this repository, and the patch on it."""
+    """Gather for steps 8 to 13: the base in this repository, and the patch on it."""
     if handoff.object_format is not repository.object_format:
         return replace(evidence, base=BaseFacts(None, None, repository.object_format))
     tree = repository.commit_tree(handoff.base)
