@@ -41,7 +41,7 @@ ANYWHERE = {
         "renovate.json", ".renovaterc", ".github/dependabot.yml", ".gitea/workflows/x.yml",
     ],
     "build": [
-        "setup.py", "build.rs", "binding.gyp", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs",
+        "binding.gyp", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs",
         ".envrc", ".devcontainer/devcontainer.json", ".devcontainer.json", ".vscode/tasks.json",
         ".vscode/settings.json", ".vscode/launch.json", ".vscode/extensions.json",
         ".idea/runConfigurations/x.xml", ".yarn/releases/yarn.cjs", ".cargo/config.toml",
@@ -54,6 +54,7 @@ ANYWHERE = {
 }  # fmt: skip
 AT_THE_TOP = {
     "ci": ["action.yml", "action.yaml"],
+    "build": ["setup.py", "build.rs"],
     "owners": ["CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS", ".github/settings.yml"],
     "modules": [".gitmodules"],
 }  # fmt: skip
@@ -369,6 +370,17 @@ def test_a_manifest_of_what_a_cluster_runs_or_admits(text: str) -> None:
 )  # fmt: skip
 def test_another_manifest_is_free(text: str) -> None:
     assert broken("deploy/x.yaml", None, text.encode()) == []
+
+
+def test_the_build_scripts_of_nested_projects_and_modules_of_that_name() -> None:
+    for text in (b"from setuptools import setup", b"import distutils.core"):
+        assert broken("lib/setup.py", None, text) == broken("a/b/SETUP.py", text, None) == ["build"]
+    assert broken("src/app/setup.py", None, b"def set_up(): ...") == []
+    change = FileChange(b"lib/build.rs", Mode.FILE, Mode.FILE, OLD, NEW)
+    for path, wanted in ((b"lib/Cargo.toml", ["protected/build"]), (b"Cargo.toml", [])):
+        tree = b"100644 %b 0\t%b\0" % (OLD.encode(), path)
+        found = protected.check(Content(files=(change,), tree=tree))
+        assert [f.rule for f in found] == wanted
 
 
 def test_names_cost_no_time() -> None:

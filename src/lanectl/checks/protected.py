@@ -125,6 +125,8 @@ def _problem(file: FileChange, content: Content, ways: _Ways) -> tuple[str, str]
         rule = protected.rule_for(end)
         if rule and rule not in _BY_CONTENT:
             return rule, f"{file.kind} link to {display_path(end)}"
+    if _is_build_script(file, content):
+        return protected.BUILD, f"{file.kind} build script"
     if any(_is_manifest(file, data) for data in (content.new(file), content.old(file))):
         return protected.GITOPS, f"{file.kind} manifest"
     return None
@@ -190,6 +192,18 @@ def _acts(attribute: str) -> bool:
     return (
         key in _ATTRIBUTES and value not in _ATTRIBUTES[key] and attribute not in {"diff", "merge"}
     )
+
+
+def _is_build_script(file: FileChange, content: Content) -> bool:
+    """Whether a file of a nested project runs when that is built; the names are ordinary ones too."""
+    folder, _, _ = file.path.rpartition(b"/")
+    leaf = protected.names(file.path)[-1]
+    if leaf == "build.rs":
+        return b"\t%b/Cargo.toml\0" % folder in content.tree
+    if leaf != "setup.py":
+        return False
+    text = (content.old(file) or b"") + (content.new(file) or b"")
+    return b"setuptools" in text or b"distutils" in text
 
 
 def _is_manifest(file: FileChange, data: bytes | None) -> bool:

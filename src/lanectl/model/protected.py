@@ -37,7 +37,7 @@ _LEAVES: dict[str, str] = {
         renovate.json5 .renovaterc .renovaterc.json .renovaterc.json5
         """,
     BUILD: """
-        setup.py build.rs binding.gyp .npmrc .yarnrc .yarnrc.yml .pnpmfile.cjs .pnpmfile.mjs
+        binding.gyp .npmrc .yarnrc .yarnrc.yml .pnpmfile.cjs .pnpmfile.mjs
         .envrc .devcontainer.json bunfig.toml sitecustomize.py usercustomize.py .gdbinit .lldbinit
         """,
     GITOPS: "kustomization.yaml kustomization.yml kustomization",
@@ -64,6 +64,7 @@ _FOLDERS: dict[str, str] = {
 }
 _TOP: dict[str, str] = {
     CI: "action.yml action.yaml",
+    BUILD: "setup.py build.rs",
     OWNERS: "codeowners .github/codeowners docs/codeowners .gitlab/codeowners .github/settings.yml",
     MODULES: ".gitmodules",
 }
