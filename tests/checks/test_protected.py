@@ -14,6 +14,7 @@ from lanectl.flows.content import gather
 from lanectl.model.change import FileChange, Mode
 from lanectl.model.content import Content
 from lanectl.model.decision import Decision
+from lanectl.model.links import in_listing
 from lanectl.model.names import ObjectId
 from lanectl.model.protected import rule_for
 from lanectl.model.report import Fault
@@ -126,7 +127,7 @@ def test_a_neighbour_is_free(path: str) -> None:
     "path",
     [
         "CLAUDE.md.", "claude.md ", "AGENTS.md. .", "\u200cAGENTS.md", "AGE\u200dNTS.md", "CLA\u202eUDE.md",
-        ".cla\ufeffude/x", "GITHUB~1/workflows/x.yml", ".github/WORKFL~2/x.yml", "CLAUDE~1/x", "x/gitlab~1.yml",
+        ".cla\ufeffude/x", "GITHUB~1/workflows/x.yml", ".github/WORKFL~2/x.yml", "CLAUDE~1/x", "x/gitlab~1.yml", "\u200cCLAUDE.md. ",
         "Jen\u212ainsfile",
     ],
 )  # fmt: skip
@@ -208,7 +209,7 @@ def test_what_a_protected_link_of_the_tree_leads_to(
     "links",
     [
         {"CLAUDE.md": "CLAUDE.md"}, {"CLAUDE.md": "a", "a": "b", "b": "a"}, {".claude/all": ".."},
-        {".claude/all": "."}, {"CLAUDE.md": "../out"}, {"CLAUDE.md": "/docs/guide.md/x"}, {".github": "forge"},
+        {".claude/all": "."}, {"docs/.claude/all": ".."}, {"CLAUDE.md": "../out"}, {"CLAUDE.md": "/docs/guide.md/x"}, {".github": "forge"},
         {"alias": "docs/guide.md"}, {"AGENTS.md": "a/" * 2000}, {"docs": "docs/docs"},
     ],
 )  # fmt: skip
@@ -250,6 +251,24 @@ def test_the_links_of_a_real_tree_are_read_when_they_matter(tmp_path: Path) -> N
     assert later.links == {b"plain": b"docs", b"CLAUDE.md": b"plain/guide.md"}
     assert [f.rule for f in protected.check(later)] == ["protected/agent"]
     assert content(trees[1], trees[2]).links == later.links
+
+
+def test_a_link_of_the_base_on_the_way_of_a_new_one_is_read(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "tools").symlink_to(".github")
+    before = _tree(tmp_path)
+    (tmp_path / "x").symlink_to("tools/workflows")
+    after = _tree(tmp_path)
+    objects = Objects(Git(str(tmp_path), Limits()), str(tmp_path / ".git").encode())
+    files = objects.files(ObjectId(before), ObjectId(after))
+    found = gather(files, ObjectId(after), objects, rules=Rules(), words=None, members={})
+    assert [f.rule for f in protected.check(found)] == ["protected/ci"]
+
+
+def test_a_path_that_looks_like_a_links_record_is_none() -> None:
+    link = b"120000 %b 0\tAGENTS.md\0" % OLD.encode()
+    odd = b"100644 %b 0\tx/120000 y\0" % OLD.encode()
+    assert list(in_listing(odd + link + odd)) == list(in_listing(link)) == [(b"AGENTS.md", OLD)]
 
 
 def _tree(folder: Path) -> str:
@@ -297,6 +316,7 @@ def test_scripts_that_change_or_cannot_be_told(old: bytes | None, new: bytes | N
 
 def test_a_package_that_is_a_link_or_too_large_to_read() -> None:
     assert broken("package.json", TESTED, b"other.json", mode=Mode.LINK) == ["scripts"]
+    assert broken(".gitattributes", b"* text", b"other", mode=Mode.LINK) == ["attributes"]
     change = FileChange(b"package.json", Mode.FILE, Mode.FILE, OLD, NEW)
     found = list(protected.check(Content(files=(change,), blobs={OLD: TESTED})))
     assert [f.rule for f in found] == ["protected/scripts"]

@@ -221,8 +221,7 @@ class _Ways:
     """The links of the result tree that make something protected, by where they end."""
 
     def __init__(self, content: Content) -> None:
-        changed = {f.path: f.target for f in content.files if f.target is not None}
-        self._links = {**content.links, **changed}
+        self._links = content.links
         found: dict[bytes, dict[object, bytes]] = {}
         for path, target in self._links.items():
             bearing = protected.bearing(path)
