@@ -309,6 +309,7 @@ def test_a_submodule_setting_that_does_more_than_name_a_place(setting: str) -> N
     assert held(".gitmodules", text) == held(".GitModules", text) == ["paths/modules"]
     assert held(".gitmodules", text, old=b"[submodule]\n") == ["paths/modules"]
     assert held(".gitmodules", text + b'[submodule "b"]\nurl = ../b\n', old=text) == []
+    assert held(".gitmodules", b"#" * (1 << 21)) == ["paths/modules"]
     assert held(".gitmodules", b"\xef\xbb\xbf" + text[4:]) == ["paths/modules"]
     assert held("sub/.gitmodules", text) == []
 

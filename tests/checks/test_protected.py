@@ -17,8 +17,11 @@ from lanectl.model.decision import Decision
 from lanectl.model.links import in_listing
 from lanectl.model.names import ObjectId
 from lanectl.model.protected import rule_for
-from lanectl.model.report import Fault
+from lanectl.model.report import Fault, Outcome
 from lanectl.model.settings import Limits, Rules
+from tests.assets.bundles.workshop.bundle import Plan, make
+from tests.assets.bundles.workshop.objects import File
+from tests.checks.enforcer import Enforcer
 from tests.world import git
 
 OLD, NEW, NULL = ObjectId("1" * 40), ObjectId("2" * 40), ObjectId("0" * 40)
@@ -95,6 +98,19 @@ def test_everything_holds_and_nothing_blocks() -> None:
     assert len(rules) == 8
     assert {rule.decision for rule in rules} == {Decision.HOLD}
     assert all(rule.example and "approve" in rule.remedy.text for rule in rules)
+
+
+def test_a_bundle_with_protected_files_is_held_at_its_own_step(tmp_path: Path) -> None:
+    enforcer = Enforcer(tmp_path / "root")
+    edits: dict[bytes, File | None] = {
+        b"docs/AGENTS.md": File(), b"Lines.txt": File(), b"x/run": File(b"\x7fELF", "100755"),
+        b"README.md": File(),
+    }  # fmt: skip
+    report = enforcer.verify(make(Plan(edits=edits)), enforcer.trust())
+    assert report.outcome is Outcome.HELD
+    assert {s.title: [f.rule.id for f in s.findings] for s in report.steps if s.findings} == {
+        "paths": ["paths/executable", "paths/collision"], "protected files": ["protected/agent"],
+    }  # fmt: skip
 
 
 # by name ------------------------------------------------------------------------------------------

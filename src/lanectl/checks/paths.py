@@ -117,6 +117,7 @@ _HIDDEN = {"Cc", "Cf", "Zl", "Zp"}
 _OWN = {RULES_PATH, ".lanectl"}
 _OWN_SHORT = {short_name(name) for name in _OWN}
 _MODULES = ".gitmodules"
+_MODULES_LIMIT = 1 << 20
 _PROGRAM = re.compile(
     rb"\x7fELF|MZ(?=[\s\S]{0,4096}PE\0\0)|\xfe\xed\xfa[\xce\xcf]|[\xce\xcf]\xfa\xed\xfe"
     rb"|\xca\xfe\xba[\xbe\xbf]\0\0\0[\0-\x1f]"  # at most 31 machines; a Java class says 45 or more
@@ -215,6 +216,8 @@ def _is_own(component: bytes) -> bool:
 
 def _module_problem(file: FileChange, content: Content) -> tuple[str, str] | None:
     """Return what of a new setting is wrong, and what would be right, or None."""
+    if len(content.new(file) or b"") > _MODULES_LIMIT:
+        return "too large to look into", f"at most {_MODULES_LIMIT} bytes"
     former = set(gitmodules.read(content.old(file) or b""))
     for setting in gitmodules.read(content.new(file) or b""):
         if setting in former:

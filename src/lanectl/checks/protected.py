@@ -86,7 +86,6 @@ _CLUSTER = (
 )  # fmt: skip
 """Kinds of a cluster's own rules, by the group and version that each of their manifests names."""
 _ARGO = re.compile(rb"kind[\"']?[ \t]*:[ \t]*[\"']?(?:Application|ApplicationSet|AppProject)\b")
-_PATTERN = re.compile(r'[ \t\r]*(?:"(?:[^"\\]|\\.)*"|[^ \t\r]+)')  # attributes may touch a quote
 _OWN_DIFFS = frozenset((
     "ada", "bash", "bibtex", "cpp", "csharp", "css", "dts", "elixir", "fortran", "fountain",
     "golang", "html", "ini", "java", "kotlin", "markdown", "matlab", "objc", "pascal", "perl",
@@ -100,6 +99,11 @@ _ATTRIBUTES = {
     "export-subst": frozenset[str](),
 }
 """Attributes that make git run or rewrite something, each with the values that do not."""
+_ATTRIBUTE = re.compile(
+    rb'(?<=[ \t\r"])[-!]?(?:%b)(?:=[^ \t\r\n]*)?(?=[ \t\r\n]|\Z)'  # it may touch a quoted pattern
+    % "|".join(_ATTRIBUTES).encode()
+)
+_COMMENT = re.compile(rb"^[ \t\r]*#.*", re.MULTILINE)
 
 
 def check(content: Content) -> Iterator[Fault]:
@@ -176,13 +180,8 @@ def _package(data: bytes) -> Mapping[str, object]:
 
 def _attributes(data: bytes) -> set[str]:
     """Return the attributes of a `.gitattributes` that make git run or rewrite something."""
-    found: set[str] = set()
-    for line in data.decode("utf-8", "surrogateescape").split("\n"):
-        pattern = _PATTERN.match(line)
-        if pattern and not pattern[0].lstrip(" \t\r").startswith("#"):
-            words = set(re.split(r"[ \t\r]+", line[pattern.end() :]))
-            found.update(word for word in words if _acts(word))
-    return found
+    found = set(_ATTRIBUTE.findall(_COMMENT.sub(b"", data)))
+    return {a for a in (word.decode("utf-8", "surrogateescape") for word in found) if _acts(a)}
 
 
 def _acts(attribute: str) -> bool:
