@@ -21,6 +21,7 @@ from lanectl.checks import (
     lane,
     members,
     paths,
+    protected,
     provenance,
     pull_request,
     replay,
@@ -51,11 +52,11 @@ if TYPE_CHECKING:
     from lanectl.model.report import Fault, Rule
 
 _FAMILIES = (
-    envelope, signature, keyless, spiffe, gpg, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, secrets, text, words, commit, admission, source, pull_request, lane, workflow,
+    envelope, signature, keyless, spiffe, gpg, statement, archive, members, provenance, handoff, replay,
+    paths, protected, sbom, rollback, secrets, text, words, commit, admission, source, pull_request, lane, workflow,
 )  # fmt: skip
 
-_CONTENT: tuple[Any, ...] = (paths, secrets, text, words)
+_CONTENT: tuple[Any, ...] = (paths, protected, secrets, text, words)
 """The families of content, in the order of strictness among equals."""
 
 _PATHLESS = {"words", "sbom", "sql"}
