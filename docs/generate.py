@@ -19,7 +19,7 @@ from lanectl.model.display import display_command
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
-    ["init"], ["keys", "new"], ["keys", "list"], ["keys", "rotate"], ["keys", "export"], ["keys", "revoke"], ["keys", "impact"], ["pack"], ["sign"], ["inspect"], ["verify"], ["apply"], ["rollback"], ["freeze"],
+    ["init"], ["keys", "new"], ["keys", "list"], ["keys", "rotate"], ["keys", "export"], ["keys", "revoke"], ["keys", "impact"], ["pack"], ["sign"], ["inspect"], ["verify"], ["apply"], ["rollback"], ["approve"], ["freeze"],
     ["ledger", "show"], ["ledger", "verify"], ["ledger", "export"], ["ledger", "migrate"], ["ledger", "reconcile"],
     ["lane", "exec"], ["lane", "check"],
 )  # fmt: skip

@@ -86,6 +86,8 @@ def findings(found: Sequence[Finding]) -> None:
                 f"    got {display(finding.got) or 'nothing'}, expected {display(finding.expected)}"
             )
         remedy(finding.rule.remedy)
+        if finding.approval is not None:
+            remedy(finding.approval)
 
 
 def remedy(what: Remedy) -> None:

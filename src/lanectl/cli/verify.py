@@ -66,6 +66,7 @@ def command(
         report = verify(
             submission, trust=trust, untrusted=why, repository=side.repository,
             system=side.system, commit=commit, admission=neutral.admission(bundle),
+            published=neutral.approvals(bundle),
         )  # fmt: skip
     show(report, why, bundle, Format.JSON if as_json else output)
     return exit_code(report)

@@ -7,11 +7,13 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from lanectl.errors import HeldError, Remedy
 from lanectl.model.change import Mode
 from lanectl.model.decision import Kind
+from lanectl.model.display import display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lanectl.model.bundle import Handoff
     from lanectl.model.change import FileChange
@@ -36,9 +38,24 @@ class Approval(Struct, frozen=True):
 
         Never where its signer is who signed the bundle.
         """
+        if self.binding.get("path") != wanted["path"]:
+            return False
         if builder is None or builder.is_same_person(self.signer):
             return False
         return {k: v for k, v in self.binding.items() if k != POLICY} == dict(wanted)
+
+
+def refuse_ended(before: Iterable[Approval], now: Iterable[Approval]) -> None:
+    """Raise HeldError if an approval that counted before counts no more."""
+    left = {approval.id for approval in now}
+    ended = next((a for a in before if a.id not in left), None)
+    if ended is None:
+        return
+    raise HeldError(
+        f"the approval of {ended.binding['rule']} by {display(ended.signer.name)} does not count any more",
+        why="it was withdrawn, or it expired, while the bundle was on its way",
+        remedies=(Remedy("Run the command again: it says what is held now."),),
+    )
 
 
 def binding(
