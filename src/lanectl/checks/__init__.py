@@ -111,7 +111,7 @@ def _approved(finding: Finding, evidence: Evidence) -> Finding:
     file = content.changed.get(subject.name)
     wanted = binding(finding.rule.id, subject, file, said.handoff, evidence.artifact)
     for approval in evidence.approvals:
-        if approval.is_for(wanted, evidence.signer):
+        if approval.is_for(wanted, evidence.signers):
             by = f"approved by {approval.signer.name}"
             return replace(finding, decision=Decision.ALLOW, allowed_by=by)
     return finding

@@ -13,7 +13,7 @@ from lanectl.model.decision import Kind
 from lanectl.model.display import display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lanectl.model.bundle import Handoff
     from lanectl.model.change import FileChange
@@ -33,14 +33,14 @@ class Approval(Struct, frozen=True):
     signer: Key
     binding: Mapping[str, str]
 
-    def is_for(self, wanted: Mapping[str, str], builder: Signer | None) -> bool:
+    def is_for(self, wanted: Mapping[str, str], builders: Sequence[Signer]) -> bool:
         """Whether it is bound to exactly this hold, its policy commit aside.
 
-        Never where its signer is who signed the bundle.
+        Never where its signer is one of who signed the bundle, or nobody did.
         """
         if self.binding.get("path") != wanted["path"]:
             return False
-        if builder is None or builder.is_same_person(self.signer):
+        if not builders or any(b.is_same_person(self.signer) for b in builders):
             return False
         return {k: v for k, v in self.binding.items() if k != POLICY} == dict(wanted)
 
