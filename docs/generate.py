@@ -15,6 +15,7 @@ os.environ["TERM"] = "dumb"
 from lanectl.checks import RULES  # the width must be known before
 from lanectl.cli.app import run
 from lanectl.errors import ExitCode
+from lanectl.model.decision import Decision
 from lanectl.model.display import display_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ def rules() -> str:
     parts = [
         NOTE,
         "# Rules\n",
-        "Every finding names one of these rules. All of them block: none can be allowed.\n",
+        "Every finding names one of these rules. They block, and none can be allowed, but for those that *hold* until a lead [approves](approvals.md).\n",
         "`source/…` is judged by `pack`, `commit/…` by `verify --commit`, `pull-request/…` by "
         "`verify --pull-request`, `admission/…` where a bundle has an admission or must have one, `lane/…` and `workflow/…` by `lane check`, the "
         "others by `verify` and `apply`; `paths/…` and `rollback/…` by `pack` as well, so that the "
@@ -49,10 +50,15 @@ def rules() -> str:
             f"\n\n```sh\n{display_command(rule.remedy.command)}\n```" if rule.remedy.command else ""
         )
         parts.append(
-            f'<a id="{rule.id}"></a>\n\n## {rule.id}\n\n**{rule.title}.** {rule.why}\n\n'
+            f'<a id="{rule.id}"></a>\n\n## {rule.id}\n\n**{rule.title}.** {rule.why}{_decision(rule.decision)}\n\n'
             f"What to do: {rule.remedy.text}{command}\n"
         )
     return "\n".join(parts)
+
+
+def _decision(decision: Decision) -> str:
+    """Return what a rule means that does not block."""
+    return "" if decision is Decision.BLOCK else f" Default: {decision.value}."
 
 
 def exit_codes() -> str:

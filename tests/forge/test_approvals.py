@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,7 @@ from tests.world import Ran, git, lanectl, write
 
 NAME = "artifact.tar.gz.approvals.jsonl"
 BIG = bytes(17 << 20)
+CRASHING = Path(__file__).with_name("crashing.py")
 
 
 @pytest.fixture
@@ -181,3 +187,47 @@ def test_withdrawn_between_apply_and_publish(story: ForgeWorld) -> None:
     approve(story, bundle, "--withdraw")
     assert story.apply(bundle, "--pr").code == 4
     assert story.view.pulls() == []
+
+
+def start(*arguments: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.e2e
+def test_withdrawn_while_the_bundle_is_pushed(story: ForgeWorld) -> None:
+    """Looked at again right before the branch is pushed: it never is."""
+    bundle = packed(story)
+    given(story, bundle)
+    assert story.apply(bundle).code == 0
+    story.forge.slow("POST", "git-receive-pack$", 8)
+    process = start("-m", "lanectl", "apply", bundle, "--repo", story.enforcer, "--pr")
+    until = time.monotonic() + 30
+    while not any(b["data"].get("step") == "bundle" for b in story.events()):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert approve(story, bundle, "--withdraw").code == 0
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert b"does not count any more" in err
+    assert story.view.pulls() == []
+    assert sorted(story.view.branches()) == ["main"]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("act", range(1, 40, 4))
+def test_killed_and_run_again(story: ForgeWorld, act: int) -> None:
+    bundle = packed(story)
+    given(story, bundle)
+    command = ["apply", bundle, "--repo", story.enforcer, "--pr"]
+    process = start(CRASHING, act, "after", *command)
+    process.communicate(timeout=60)
+    assert process.returncode in {0, -signal.SIGKILL}
+    number = story.publish(bundle)
+    assert [p[0] for p in story.view.pulls()] == [number]
+    assert git(story.hub, "rev-list", "--count", ref(bundle)) == "1"
+    assert len(lines(story, bundle)) == 1
+    assert story.judge(number).code == 0
