@@ -126,7 +126,7 @@ def test_verify_takes_the_one_beside_a_bundle_and_apply_none(world: World) -> No
     beside.write_bytes(signed_admission(world, bundle, commit))
     found = world.verify(bundle, "--commit", commit)
     assert (found.code, found.json["admission"]["commit"]) == (0, commit), found.err
-    assert len(found.json["steps"]) == 14
+    assert len(found.json["steps"]) == 15
     shown = lanectl("verify", bundle, "--repo", world.enforcer)
     assert f"Z as {commit}\n" in shown.out
     beside.unlink()
