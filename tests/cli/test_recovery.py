@@ -17,7 +17,7 @@ from lanectl.wiring.common import operator_file
 from tests.ledger import on_postgres, rig
 from tests.ledger.applying import Enforcer
 from tests.orders import key_id, register_people
-from tests.world import World, git
+from tests.world import World, git, lanectl
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs/recovery.md"
 DRILLS = dict(
@@ -28,6 +28,7 @@ SAID = {
     "lead": "revoked key", "lift": "lifted by Ann", "break-glass": "excepted", "token": "GOOD",
     "restored": "applied again", "lost-ledger": "applied again", "lost-state": "applied again",
     "moved": "the ledger is not the one that this Enforcer wrote", "rotation": "BEGIN PUBLIC KEY",
+    "approval": "withdrawn by Leo",
 }  # fmt: skip
 """What each drill must have said in the end."""
 
@@ -64,6 +65,18 @@ def run(drill: str, world: World, **variables: str | Path) -> str:
     return done.stdout
 
 
+def approved(world: World) -> Path:
+    """Return a bundle that was held, and that Ann approved."""
+    (world.builder / "big.bin").write_bytes(bytes(17 << 20))
+    bundle = world.pack("big")
+    done = lanectl(
+        "approve", bundle, "--repo", world.enforcer, "--rule", "limits/unread", "--reason", "x",
+        "--key", world.key("ann"),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    return bundle
+
+
 def test_every_drill_of_the_page_is_run() -> None:
     assert set(DRILLS) == set(SAID)
     assert PAGE.read_text().count("```sh") == len(DRILLS)
@@ -86,6 +99,8 @@ def test_a_drill(drill: str, enforcer: Enforcer, request: pytest.FixtureRequest)
         enforcer.publish(said.bundle)
         shutil.rmtree(enforcer.store.folder)
     moving: dict[str, str | Path] = {}
+    if drill == "approval":
+        moving = {"FILE": approved(world)}
     if drill == "moved":
         (world.builder / "more.txt").write_text("more\n")
         moving = {

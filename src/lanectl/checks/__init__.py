@@ -19,6 +19,7 @@ from lanectl.checks import (
     handoff,
     keyless,
     lane,
+    limits,
     members,
     paths,
     protected,
@@ -53,10 +54,11 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, keyless, spiffe, gpg, statement, archive, members, provenance, handoff, replay,
-    paths, protected, sbom, rollback, secrets, text, words, commit, admission, source, pull_request, lane, workflow,
+    paths, protected, limits, sbom, rollback, secrets, text, words, commit, admission, source, pull_request,
+    lane, workflow,
 )  # fmt: skip
 
-_CONTENT: tuple[Any, ...] = (paths, protected, secrets, text, words)
+_CONTENT: tuple[Any, ...] = (paths, protected, secrets, text, words, limits)
 """The families of content, in the order of strictness among equals."""
 
 _PATHLESS = {"words", "sbom", "sql"}
@@ -121,7 +123,7 @@ def _approved(finding: Finding, evidence: Evidence) -> Finding:
     file = content.changed.get(subject.name)
     wanted = binding(finding.rule.id, subject, file, said.handoff, evidence.artifact)
     for approval in evidence.approvals:
-        if approval.is_for(wanted, evidence.signer):
+        if approval.is_for(wanted, evidence.signers):
             by = f"approved by {approval.signer.name}"
             return replace(finding, decision=Decision.ALLOW, allowed_by=by)
     return finding

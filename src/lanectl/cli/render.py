@@ -132,6 +132,8 @@ def findings(found: Sequence[Finding]) -> None:
                 talk(f"    got {got}, expected {shown(finding.expected)}")
             if finding.fingerprint:
                 talk(f"    fingerprint {finding.fingerprint}")
+            if finding.approval is not None:
+                remedy(finding.approval)
         if decision is not Decision.ALLOW:
             remedy(rule.remedy)
 

@@ -82,7 +82,7 @@ def command(
         report = verify(
             submission, trust=trust, untrusted=why, repository=side.repository,
             system=side.system, gpg=side.gpg, commit=commit, admission=neutral.admission(bundle),
-            replay=not no_replay,
+            replay=not no_replay, published=neutral.approvals(bundle),
         )  # fmt: skip
     show(report, why, bundle, shown)
     return exit_code(report)

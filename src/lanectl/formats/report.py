@@ -78,6 +78,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "expected": masked.shown(finding.expected),
         "why": finding.rule.why,
         "remedy": remedy_json(finding.rule.remedy),
+        "approval": remedy_json(finding.approval) if finding.approval else None,
     }
 
 
