@@ -115,9 +115,22 @@ def test_gpg(world: World, rig: GpgRig, monkeypatch: pytest.MonkeyPatch) -> None
     assert not Path(f"{bundle}.sigstore.json").exists()
     report = accepted(world, bundle)
     assert report.json["signer"]["id"] == f"gpg:{print_}"
+    for words in (("policy", "explain"), ("keys", "list")):  # it ends in thirty days
+        assert lanectl(*words, "--repo", world.enforcer, "--json").json["warnings"] == []
     statement = Path(f"{bundle}.intoto.json")
     statement.write_bytes(statement.read_bytes().replace(b"fix-login", b"fix-logon"))
     assert world.verify(bundle).rules == ["gpg/invalid"]
+
+
+def test_a_gpg_key_that_ends_soon_is_told_of(world: World, rig: GpgRig) -> None:
+    print_ = rig.prints["soon"]
+    section = f'\n[[trust.builder.gpg]]\nname = "Ann"\nemail = "ann@acme.test"\nfingerprint = "{print_}"\n'
+    trust(world, section, **{f"gpg__{print_}_dot_asc": rig.public("soon")})
+    assert world.apply(world.packed()).code == 0  # so that there is a ledger
+    for words in (("policy", "explain"), ("policy", "show"), ("keys", "list")):
+        said = lanectl(*words, "--repo", world.enforcer, "--json")
+        assert [print_ in w["what"] for w in said.json["warnings"]] == [True], said.out
+        assert "ends" in said.err
 
 
 def test_spiffe(world: World) -> None:
@@ -233,4 +246,6 @@ def rig() -> Iterator[GpgRig]:
     with gpg_home() as home:
         home.run("--passphrase-fd", "0", "--quick-generate-key", "now <now@acme.test>", "ed25519", "sign,cert", "seconds=2592000", at=datetime.now(UTC))  # fmt: skip
         home.prints["now"] = home.parts("now@acme.test")[0]
+        home.run("--passphrase-fd", "0", "--quick-generate-key", "soon <soon@acme.test>", "ed25519", "sign,cert", "seconds=864000", at=datetime.now(UTC))  # fmt: skip
+        home.prints["soon"] = home.parts("soon@acme.test")[0]
         yield home

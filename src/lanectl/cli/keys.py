@@ -76,11 +76,13 @@ def new(
 @app.command("list", cls=LaneCommand)
 def list_(repo: options.Repo = ".", as_json: options.Json = False) -> int:
     """List the keys at the target's tip, with the ledger's revocations; warn of an end (lane: claude)."""
+    from lanectl.flows.policy import ending_gpg
     from lanectl.wiring import authority as wiring
 
     with wiring.desk(repo) as desk:
-        registry = desk.registry
-        revocations.show_ring(registry.standing().keyring, registry.system.now(), as_json=as_json)
+        registry, now = desk.registry, desk.registry.system.now()
+        gpg = ending_gpg(registry.trust, now, desk.side.gpg)
+        revocations.show_ring(registry.standing().keyring, now, tuple(gpg), as_json=as_json)
     return 0
 
 
