@@ -16,6 +16,8 @@ from tests.world import World, scrubbed
 if TYPE_CHECKING:
     from tests.forge.forge import Forge
     from tests.forge.listener import Listener
+    from tests.private_sigstore.namespace import Namespace
+    from tests.private_sigstore.stack import PrivateSigstore
     from tests.sigstore.simulator import Simulator
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -122,6 +124,36 @@ def listener() -> Iterator[Listener]:
     from tests.forge.listener import Listener
 
     with Listener() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSigstore]:
+    """A real private Sigstore in a network of its own; for tests marked e2e.
+
+    One for each worker: it is ready in a second and takes 140 MiB. Skips where none can be made.
+    """
+    from tests.private_sigstore.namespace import NamespaceError
+    from tests.private_sigstore.stack import PrivateSigstore
+
+    try:
+        made = PrivateSigstore(tmp_path_factory.mktemp("sigstore"))
+    except NamespaceError as error:
+        pytest.skip(f"no private Sigstore: {error}")
+    with made as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def nowhere() -> Iterator[Namespace]:
+    """A network of nobody but the loopback address; for tests marked e2e."""
+    from tests.private_sigstore.namespace import Namespace, NamespaceError
+
+    try:
+        made = Namespace()
+    except NamespaceError as error:
+        pytest.skip(f"no empty network: {error}")
+    with made as one:
         yield one
 
 

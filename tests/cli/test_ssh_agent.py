@@ -56,7 +56,7 @@ def test_a_key_of_an_agent_goes_the_whole_way(
         bare_world.monkeypatch.setenv("LANECTL_BUILDER_KEY", named)
         packed = lanectl("pack", "--repo", bare_world.builder, "--slug", "fix", "--json")
         assert packed.code == 0, packed.err
-        assert packed.json["key"] == key_id
+        assert packed.json["signed_by"] == f"key {key_id}"
         bundle = Path(packed.json["path"])
         verified = bare_world.verify(bundle)
         assert verified.code == 0, verified.err
@@ -67,7 +67,7 @@ def test_a_key_of_an_agent_goes_the_whole_way(
 
 
 @needs_ssh
-def test_what_an_agent_refuses_leaves_nothing(agent: Agent, world: World) -> None:
+def test_what_an_agent_refuses_leaves_nothing_signed(agent: Agent, world: World) -> None:
     _, other = agent.add(*ED25519)
     _, guarded = agent.add(*P256, confirm=True)  # and nobody is there to confirm
     world.change()
@@ -83,7 +83,10 @@ def test_what_an_agent_refuses_leaves_nothing(agent: Agent, world: World) -> Non
         done = lanectl("pack", "--repo", world.builder, "--slug", "fix", "--key", named)
         assert (done.code, says in done.err) == (code, True), done.err
         assert "\x1b" not in done.err
-    assert snapshot(world.builder) == before
+        if code == 2:
+            assert snapshot(world.builder) == before
+    kept = world.builder / ".lanectl/outbox/fix"  # what was packed is not lost
+    assert {p.name for p in kept.iterdir()} == {"artifact.tar.gz", "artifact.tar.gz.intoto.json"}
 
 
 def test_without_an_agent(world: World, tmp_path: Path) -> None:
@@ -153,7 +156,11 @@ def test_the_stand_in_is_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
         b"\x0e" + string(string(b"ssh-ed25519") + string(bytes(64))),
         b"\x0e" + string(string(b"ssh-ed25519") + string(PRIVATE.sign(b"another"))),
     ],
-)
+    ids=[
+        "failure", "nothing", "no-signature", "empty", "no-bytes", "cut", "another-kind", "zeros",
+        "of-something-else",
+    ],
+)  # fmt: skip
 def test_what_is_no_good_signature_is_refused(
     answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

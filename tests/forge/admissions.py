@@ -88,7 +88,7 @@ def forge_commit(world: ForgeWorld, bundle: Path, branch: str) -> str:
 
 def said(bundle: Path) -> Statement:
     """Return what the signature beside a bundle says."""
-    return statement.read(envelope.read(_signature(bundle)).payload)
+    return statement.read(envelope.read_any(_signature(bundle)).payload)
 
 
 def _signature(bundle: Path) -> bytes:

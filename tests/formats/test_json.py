@@ -6,6 +6,7 @@ import json as plain_json
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -157,3 +158,28 @@ def test_what_is_written_is_read_and_has_one_form(value: Any) -> None:
     data = json.dump(value)
     assert load(data) == value
     assert json.dump(load(data)) == data
+
+
+@FUZZ
+@given(WORDS)
+def test_the_fast_encoding_is_the_canonical_one(value: Any) -> None:
+    assert json.dump(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {'\x00\x1f\x7f\b\t\n\f\r"\\/\u2028\U0001f600': '\x00\x1f\x7f\b\t\n\f\r"\\/\u2028\U0001f600'},
+        {"\uffff": True, "\U00010000": False},  # UTF-16 sorts them the other way round
+        {"b": [], "a": {}, "B": {"b": "", "a": ""}, "": [True, False]},
+    ],
+)  # fmt: skip
+def test_what_encoders_differ_in_is_canonical(value: Any) -> None:
+    assert json.dump(value) == rfc8785.dumps(value)
+    assert json.dump({"x": list(value.values())}) == rfc8785.dumps({"x": list(value.values())})
+
+
+@pytest.mark.parametrize("value", [{"a": "\ud800"}, {"\udfff": "a"}, {"a": None}, {"a": [1]}, 1.5])
+def test_what_no_canonical_document_holds_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError):
+        json.dump(value)

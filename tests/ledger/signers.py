@@ -38,7 +38,9 @@ def make(folder: Path) -> Signers:
     folder.mkdir(exist_ok=True)
     made = []
     for role in Role:
-        public = keys.create(str(folder / f"{role}.pem"), Algorithm.ED25519)
+        path = str(folder / f"{role}.pem")
+        pem, public = keys.generate(path, Algorithm.ED25519, encrypt=False)
+        keys.store(path, pem, public)
         made.append(
             Key(
                 public, role, f"The {role}", f"{role}@example.test",

@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shlex
-import shutil
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,18 +22,14 @@ from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT, SIGNATURE_SUFFIX, S
 from lanectl.model.names import Digest, ObjectId, RepositoryId
 from lanectl.model.summary import Summary
 from tests.forge.admissions import admission_of
-from tests.forge.node import node
 from tests.gotool import built
+from tests.outside.readers import COSIGN, SCRIPT, shown, tool
 from tests.world import World, lanectl, write
 
 pytestmark = pytest.mark.e2e
 
-COSIGN = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"
-PAGE = Path(__file__).resolve().parents[2] / "docs/second-verifier.md"
 SIGNATURE, ADMISSION = ARTIFACT + SIGNATURE_SUFFIX, ARTIFACT + ADMISSION_SUFFIX
 SUMMARY = ARTIFACT + SUMMARY_SUFFIX
-SCRIPT = Path(__file__).with_name("sigstore_verify.mjs")
-MODULES = Path(sys.prefix) / "outside/node_modules"
 NO_WAY_OUT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:1")
 
 Verify = Callable[[Path, Path, Path], tuple[bool, str]]
@@ -57,24 +50,10 @@ def cosign() -> Path:
     return built(COSIGN)
 
 
-def shown(program: str, about: str) -> list[str]:
-    """Return the first command line of the page that starts this program about a file, without it."""
-    lines = PAGE.read_text(encoding="utf-8").splitlines()
-    found = (line for line in lines if line.startswith(f"$ {program} ") and f" {about} " in line)
-    return shlex.split(next(found))[2:]
-
-
 @pytest.fixture(params=["cosign", "node"])
 def verify(request: pytest.FixtureRequest, tmp_path: Path) -> Verify:
     """One of the two verifiers, with the line that the page shows."""
-    if request.param == "cosign":
-        tool = request.getfixturevalue("cosign")
-    elif not (MODULES / "@sigstore/verify").is_dir():
-        pytest.skip("@sigstore/verify is not installed: run `make e2e`")
-    else:
-        tool = node()
-        shutil.copy(SCRIPT, tmp_path)  # Node looks for modules beside the script
-        (tmp_path / "node_modules").symlink_to(MODULES)
+    program = tool(request.param, tmp_path)
 
     def call(signature: Path, key: Path, file: Path) -> tuple[bool, str]:
         ours = {
@@ -82,7 +61,7 @@ def verify(request: pytest.FixtureRequest, tmp_path: Path) -> Verify:
             ADMISSION: signature, SUMMARY: signature, "enforcer.pem.pub": key,
         }  # fmt: skip
         about = signature.name if signature.name in {ADMISSION, SUMMARY} else SIGNATURE
-        return run(tool, *(ours.get(word, word) for word in shown(request.param, about)))
+        return run(program, *(ours.get(word, word) for word in shown(request.param, about)))
 
     return call
 

@@ -43,6 +43,7 @@ from lanectl.model.settings import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
 
     from lanectl.model.change import ChangeSet
     from lanectl.model.content import Content
@@ -170,6 +171,10 @@ def _signatures(evidence: Evidence) -> Iterator[Fault]:
         yield from gpg.check(facts, policy, at)
 
 
+def _family(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
 def _has_content(evidence: Evidence) -> bool:
     return evidence.content is not None
 
@@ -187,12 +192,9 @@ _STEPS: tuple[_Check, ...] = (
     ("inner and outer statement", lambda e: None not in (e.inner, e.outer), provenance.check, set()),
     ("freshness, repository and base", lambda e: None not in (e.outer, e.trust, e.base), handoff.check, set()),
     ("replay", lambda e: e.replay is not None, replay.check, set()),
-    ("paths", _has_content, lambda _: (), {"paths"}),
+    ("content", _has_content, lambda _: (), {_family(m) for m in _CONTENT} - {"sbom"}),
     ("sbom", lambda e: e.bundle is not None, sbom.check, {"sbom"}),
     ("rollback", lambda e: e.files is not None and e.rules is not None, rollback.check, set()),
-    ("secrets", _has_content, lambda _: (), {"secrets"}),
-    ("hidden text", _has_content, lambda _: (), {"text"}),
-    ("words", _has_content, lambda _: (), {"words"}),
     ("commit", lambda e: e.commit is not None, commit.check, set()),
     ("admission", admission.is_possible, admission.check, {"admission"}),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from lanectl.model.decision import Decision
 from lanectl.model.display import display, display_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lanectl.errors import LaneError
     from lanectl.flows.init import PlannedFile
@@ -73,6 +73,25 @@ def progress(what: str) -> Iterator[None]:
 _MARKS = {
     Decision.BLOCK: "✗", Decision.HOLD: "! held:", Decision.WARN: "! warning:", Decision.ALLOW: "✓ allowed:",
 }  # fmt: skip
+
+
+@contextlib.contextmanager
+def count(total: int) -> Iterator[Callable[[int], None]]:
+    """Show on standard error how many of `total` are done, where only that is a terminal."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda _done: None
+        return
+    step = max(1, total // 200)
+
+    def show(done: int) -> None:
+        if done % step == 0:
+            sys.stderr.write(f"\r{done} of {total}")
+            sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write("\r\x1b[K")
 
 
 def findings(found: Sequence[Finding]) -> None:
@@ -161,14 +180,19 @@ def error(problem: LaneError, *, as_json: bool) -> None:
     findings(found)
 
 
-def bug(problem: Exception, *, as_json: bool) -> None:
-    """Write what a bug report needs: the kind of error and the place, never its text or a traceback."""
+def bug_line(problem: Exception) -> str:
+    """Return what a bug report needs: the kind of error and the place, never its text or a traceback."""
     trace = problem.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     code = trace.tb_frame.f_code if trace else None
     place = f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}" if code and trace else "?"
-    what = f"this is a bug in lanectl: {type(problem).__name__} at {place}"
+    return f"this is a bug in lanectl: {type(problem).__name__} at {place}"
+
+
+def bug(problem: Exception, *, as_json: bool) -> None:
+    """Write that something is a bug, and where."""
+    what = bug_line(problem)
     if as_json:
         document(
             {"error": {"what": what, "why": "", "exit_code": 70, "remedies": []}, "findings": []}

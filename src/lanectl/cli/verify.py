@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def command(
     bundle: Annotated[
-        str | None, typer.Argument(metavar="BUNDLE", help="The bundle, an artifact.tar.gz.")
+        str | None,
+        typer.Argument(
+            metavar="BUNDLE",
+            help="The bundle, an artifact.tar.gz; or a folder: every one below it, with --json one report a line.",
+        ),
     ] = None,
     pull_request: Annotated[
         int | None,
@@ -36,6 +40,13 @@ def command(
         Format, typer.Option("--format", help="How to write the report.")
     ] = Format.TEXT,
     signature: options.SignatureFile = None,
+    no_replay: Annotated[
+        bool,
+        typer.Option(
+            "--no-replay",
+            help="Signature, statements and archive alone, without the base: at best unverified.",
+        ),
+    ] = False,
     operator: options.OperatorFile = None,
     repo: options.Repo = ".",
     as_json: options.Json = False,
@@ -45,10 +56,10 @@ def command(
     from lanectl.flows.verify import verify
     from lanectl.wiring import neutral
 
+    shown = Format.JSON if as_json else output
     if pull_request is not None:
-        if bundle is not None or commit is not None or signature is not None:
-            raise UsageError("--pull-request takes no bundle, --commit or --signature")
-        shown = Format.JSON if as_json else output
+        if bundle is not None or commit is not None or signature is not None or no_replay:
+            raise UsageError("--pull-request takes no bundle, --commit, --signature or --no-replay")
         return pull_requests.judge(pull_request, expect_head, repo, operator, shown)
     if expect_head is not None:
         raise UsageError("--expect-head needs --pull-request")
@@ -57,6 +68,12 @@ def command(
             "there is nothing to verify",
             remedies=(Remedy("Name a bundle.", ("lanectl", "verify", "artifact.tar.gz")),),
         )
+    if neutral.is_folder(bundle):
+        if commit is not None or signature is not None:
+            raise UsageError("a folder takes no --commit or --signature")
+        from lanectl.cli import verify_folder
+
+        return verify_folder.judge(bundle, repo, operator, shown, replay=not no_replay)
     submission = neutral.submission(bundle, signature, operator)
     with (
         neutral.enforcer_side(repo, operator=operator, need_repository=False) as side,
@@ -66,22 +83,17 @@ def command(
         report = verify(
             submission, trust=trust, untrusted=why, repository=side.repository,
             system=side.system, gpg=side.gpg, commit=commit, admission=neutral.admission(bundle),
+            replay=not no_replay,
         )  # fmt: skip
-    show(report, why, bundle, Format.JSON if as_json else output)
+    show(report, why, bundle, shown)
     return exit_code(report)
 
 
 def exit_code(report: VerificationReport) -> ExitCode:
     """Return what a report's outcome means to the shell."""
-    from lanectl.model.report import Outcome
+    from lanectl.flows.verify_many import CODES
 
-    codes = {
-        Outcome.ACCEPTED: ExitCode.OK,
-        Outcome.REJECTED: ExitCode.FINDINGS,
-        Outcome.HELD: ExitCode.HELD,
-        Outcome.UNVERIFIED: ExitCode.UNJUDGED,
-    }
-    return codes[report.outcome]
+    return CODES[report.outcome]
 
 
 def show(report: VerificationReport, why: LaneError | None, bundle: str, output: Format) -> None:

@@ -47,13 +47,14 @@ def verify(
     admission_required: bool = False,
     gpg: GpgReader | None = None,
     approvals: tuple[Approval, ...] = (),
+    replay: bool = True,
 ) -> VerificationReport:
     """Return the report over a bundle, with all findings of the steps that could run.
 
     `commit` is a revision to compare with the bundle. Without trust the outcome is `unverified`
     at best, and `untrusted` says why. Under a good `admission`, the file's bytes, the bundle is
     judged by the time it was admitted at: `apply` never gives one. Without `gpg` a GPG signature
-    is not judged.
+    is not judged; without `replay` the steps that need the base are not, so nothing is accepted.
     """
     evidence = Evidence(
         now=system.now(),
@@ -74,7 +75,7 @@ def verify(
     if at != evidence.now:  # an admission that is none: what counts is the present
         evidence = gather_signatures(evidence, submission, gpg, evidence.now)
     if trust is None or checks.is_authenticated(evidence):
-        evidence = _gather_content(evidence, submission.artifact, repository)
+        evidence = _gather_content(evidence, submission.artifact, repository if replay else None)
     statement_read = evidence.outer or evidence.inner
     report = VerificationReport(
         digest=evidence.artifact,

@@ -23,6 +23,8 @@ class Fields:
         """Return a copy of an object that has the required keys and no unknown ones."""
         if not isinstance(value, dict):
             self.refuse(where, type(value).__name__, "an object")
+        if value.keys() == required:
+            return dict(value)
         missing, unknown = required - value.keys(), value.keys() - required - (optional or set())
         if missing or unknown:
             got = "; ".join(
@@ -41,7 +43,10 @@ class Fields:
 
     def texts(self, value: dict[str, Any], where: str) -> dict[str, str]:
         """Return an object whose values are all strings."""
-        return {key: self.text(item, f"{where}.{key}") for key, item in value.items()}
+        for key, item in value.items():
+            if not isinstance(item, str):
+                self.text(item, f"{where}.{key}")
+        return dict(value)
 
     def constant(self, got: Any, expected: str, where: str) -> None:
         """Refuse anything but one value."""

@@ -7,15 +7,13 @@ surrogates, numbers of absurd length, nesting deeper than 64, trailing data, too
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from lanectl.model.report import Fault, MalformedError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 MAX_DEPTH = 64
 _MAX_DIGITS = 32
+_PLAIN = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def load(data: bytes | memoryview, *, rule: str, limit: int) -> Any:
@@ -28,14 +26,12 @@ def load(data: bytes | memoryview, *, rule: str, limit: int) -> Any:
         _refuse(rule, f"{len(data)} bytes", f"at most {limit} bytes")
     try:
         text = str(data, "utf-8")
-        value = json.loads(
-            text,
-            object_pairs_hook=_no_duplicates,
-            parse_constant=_no_constant,
-            parse_int=_short_int,
-            parse_float=_short_float,
-        )
-        _walk(value)
+        if text.startswith("\ufeff"):
+            _refuse(rule, "a byte order mark (BOM)", "one strict JSON document")
+        value = _STRICT.decode(text)
+        _refuse_depth(value, text)
+        if "\\u" in text:  # the only way to write half of a surrogate pair
+            _refuse_surrogates(value)
     except UnicodeDecodeError as error:
         raise _malformed(rule, f"not UTF-8 at byte {error.start}") from error
     except RecursionError as error:
@@ -51,9 +47,12 @@ def dump(value: Any) -> bytes:
     Raises ValueError for anything else, numbers included: they would not survive in-toto's
     protobuf unchanged.
     """
+    if _has_plain_keys(value):
+        # The standard library writes the same bytes, ten times as fast; only the order of keys
+        # beyond ASCII differs (UTF-16 there, code points here).
+        return _PLAIN.encode(value).encode()
     import rfc8785
 
-    _no_numbers(value)
     return rfc8785.dumps(value)
 
 
@@ -65,12 +64,14 @@ def _malformed(rule: str, got: str) -> MalformedError:
     return MalformedError(Fault(rule, got=got, expected="one strict JSON document"))
 
 
-def _no_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise ValueError(f"duplicate key {key[:80]!r}")
-        result[key] = value
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"duplicate key {key[:80]!r}")
+            seen.add(key)
     return result
 
 
@@ -93,16 +94,23 @@ def _short_float(digits: str) -> float:
     return value
 
 
-def _walk(value: Any) -> None:
-    """Refuse depth and lone surrogates, level by level: no recursion on untrusted depth."""
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates,
+    parse_constant=_no_constant,
+    parse_int=_short_int,
+    parse_float=_short_float,
+)
+
+
+def _refuse_depth(value: Any, text: str) -> None:
+    """Refuse depth, level by level: no recursion on untrusted depth."""
+    if text.count("{") + text.count("[") < MAX_DEPTH:
+        return
     level = [value]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
         for item in level:
-            if isinstance(item, str):
-                item.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
-            elif isinstance(item, dict):
-                below += item.keys()
+            if isinstance(item, dict):
                 below += item.values()
             elif isinstance(item, list):
                 below += item
@@ -112,12 +120,31 @@ def _walk(value: Any) -> None:
     raise ValueError(f"nested deeper than {MAX_DEPTH}")
 
 
-def _no_numbers(value: Any) -> None:
-    if isinstance(value, dict):
-        for item in value.values():
-            _no_numbers(item)
-    elif isinstance(value, list):
-        for item in value:
-            _no_numbers(item)
-    elif not isinstance(value, str | bool):
-        raise ValueError(f"a canonical document holds no {type(value).__name__}")  # noqa: TRY004 - documented as ValueError
+def _refuse_surrogates(value: Any) -> None:
+    """Refuse a lone surrogate in any string: encoding it raises UnicodeEncodeError, a ValueError."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str):
+            item.encode("utf-8")
+        elif isinstance(item, dict):
+            left += item.keys()
+            left += item.values()
+        elif isinstance(item, list):
+            left += item
+
+
+def _has_plain_keys(value: Any) -> bool:
+    """Whether every key is in ASCII. Raises ValueError for what a canonical document never holds."""
+    plain, seen = True, [value]
+    for item in seen:  # it grows
+        if isinstance(item, str | bool):
+            continue
+        if isinstance(item, dict):
+            plain = plain and "".join(item).isascii()
+            seen += item.values()
+        elif isinstance(item, list):
+            seen += item
+        else:
+            raise ValueError(f"a canonical document holds no {type(item).__name__}")  # noqa: TRY004 - documented as ValueError
+    return plain

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lanectl.model.names import Digest
@@ -77,6 +78,7 @@ def is_valid_signature(key: PublicKey, signature: bytes, message: bytes) -> bool
     return True
 
 
+@lru_cache(maxsize=256)
 def _load(pem: str) -> PublicKeyTypes:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_public_key

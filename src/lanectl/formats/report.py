@@ -28,13 +28,17 @@ _LEVELS = {
 _COMMANDS = {**_LEVELS, Decision.ALLOW: "notice"}
 
 
-def to_json(report: VerificationReport) -> dict[str, Any]:
-    """Return the report as plain data, every text made safe to show."""
+def to_json(report: VerificationReport, place: bytes | None = None) -> dict[str, Any]:
+    """Return the report as plain data, every text made safe to show.
+
+    `place` is where below a folder the bundle is, if it is one of many.
+    """
     trust, signer = report.trust, report.signer
     return {
         "schema": SCHEMA,
         "outcome": report.outcome.value,
         "bundle": f"sha256:{report.digest}",
+        "path": None if place is None else display_path(place),
         "trust": None
         if trust is None
         else {
@@ -138,12 +142,18 @@ def to_sarif(report: VerificationReport, artifact: str) -> dict[str, Any]:
     }
 
 
-def to_annotations(findings: Iterable[Finding]) -> str:
-    """Return GitHub workflow commands, one line a finding."""
+def to_annotations(findings: Iterable[Finding], bundle: str = "") -> str:
+    """Return GitHub workflow commands, one line a finding; `bundle` says in which of many."""
+    within = f"{bundle}: " if bundle else ""
     return "".join(
-        f"::{_COMMANDS[f.decision]} title={_escape_property(f.rule.id)}::{_escape_data(_sentence(f))}\n"
+        f"::{_COMMANDS[f.decision]} title={_escape_property(f.rule.id)}::{_escape_data(within + _sentence(f))}\n"
         for f in findings
     )
+
+
+def to_warning(text: str) -> str:
+    """Return a GitHub workflow command for what no rule is broken by."""
+    return f"::warning::{_escape_data(display(text))}\n"
 
 
 def _handoff(report: VerificationReport) -> dict[str, Any] | None:

@@ -92,6 +92,17 @@ def admission(path: str) -> bytes | None:
     return files.read_optional(path + ADMISSION_SUFFIX, limit=FILE_LIMIT)
 
 
+def is_folder(path: str) -> bool:
+    """Whether a path names a folder itself, not a link to one."""
+    import os
+    import stat
+
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
 def place_in_history(start: str, base: ObjectId) -> PlaceInHistory | None:
     """Return where a bundle's base stands in the repository at `start`, for people."""
     from lanectl.adapters.git.history import place_in_history as look

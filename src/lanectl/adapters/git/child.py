@@ -92,16 +92,28 @@ class Running:
         return self._stdout
 
     def equals(self, data: memoryview) -> bool:
-        """Whether the standard output is these bytes, compared in parts, once. Raises GitError."""
+        """Whether the standard output is these bytes, once. Raises GitError."""
+        return self.before(data) == b""
+
+    def before(self, end: memoryview) -> bytes | None:
+        """Return what the standard output has before these bytes, or None if it does not end so.
+
+        It can be asked for once; the end is compared in parts. Raises GitError.
+        """
         with self._stdout:
             try:
                 self._finish()
             except MalformedError:  # more than it may write
-                return False
-            if os.fstat(self._stdout.fileno()).st_size != len(data):
-                return False
-            parts = (data[start : start + _PART] for start in range(0, len(data), _PART))
-            return all(self._stdout.read(len(part)) == part for part in parts)
+                return None
+            length = os.fstat(self._stdout.fileno()).st_size - len(end)
+            if length < 0:
+                return None
+            self._stdout.seek(length)
+            parts = (end[start : start + _PART] for start in range(0, len(end), _PART))
+            if not all(self._stdout.read(len(part)) == part for part in parts):
+                return None
+            self._stdout.seek(0)
+            return self._stdout.read(length)
 
     def _finish(self) -> None:
         """Wait for the end, judge it, and go to the start of the output: child and we share the place."""

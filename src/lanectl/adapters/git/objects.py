@@ -26,6 +26,8 @@ CANONICAL_DIFF: Final = (
 """The options that make a patch canonical, docs/bundle-format.md."""
 
 _MAX_LINK: Final = 4096
+_RECORDS: Final = 1 << 16
+"""Bytes of a raw difference that are always allowed beside its patch."""
 
 
 class Objects:
@@ -116,7 +118,30 @@ class Objects:
         out = self.git.run(
             "diff-tree", "-r", "--raw", "-z", "--no-renames", "--full-index", "--no-abbrev",
             base_tree, result_tree, "--", git_dir=self.git_dir,
-        ).split(b"\0")  # fmt: skip
+        )  # fmt: skip
+        return self._changes(out.split(b"\0"))
+
+    def compare(
+        self, base_tree: ObjectId, result_tree: ObjectId, patch: memoryview
+    ) -> tuple[tuple[FileChange, ...], bool]:
+        """Return the raw difference of two trees, and whether `patch` is their canonical patch.
+
+        One child writes both: the records, a NUL, the patch. If what it wrote is anything but
+        records and this patch, each is asked for alone.
+        """
+        both = self.git.start(
+            "diff-tree", *CANONICAL_DIFF, "--raw", "-z", "--no-abbrev", base_tree, result_tree, "--",
+            git_dir=self.git_dir, most=2 * len(patch) + _RECORDS,
+        )  # fmt: skip
+        records = both.before(patch)
+        fields = records.split(b"\0") if records is not None else []
+        heads = fields[0:-2:2]
+        if fields[-2:] == [b"", b""] and len(fields) % 2 == 0 and all(h[:1] == b":" for h in heads):
+            return self._changes(fields[:-1]), True
+        again = self.patch(base_tree, result_tree, limit=len(patch))
+        return self.files(base_tree, result_tree), again.equals(patch)
+
+    def _changes(self, out: Sequence[bytes]) -> tuple[FileChange, ...]:
         rows = [
             (head.decode("ascii").lstrip(":").split(" "), path)
             for head, path in zip(out[0:-1:2], out[1::2], strict=False)

@@ -6,6 +6,7 @@ one ref: before it the repository is as it was, but for objects that nothing nam
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from lanectl.adapters.git.child import GitError
@@ -45,7 +46,11 @@ class GitRepository:
         self.repository = repository
         self.scratch = scratch
         self.environment = environment
-        self.objects = Objects(git, make_own_dir(repository, scratch, mirror=self.mirror))
+
+    @cached_property
+    def objects(self) -> Objects:
+        """What is read through the own GIT_DIR, which is made when it is first needed."""
+        return Objects(self.git, make_own_dir(self.repository, self.scratch, mirror=self.mirror))
 
     mirror = False
     """Whether the settings that say how a work tree was written are taken over."""

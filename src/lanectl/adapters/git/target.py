@@ -81,10 +81,8 @@ class GitTargetRepository(GitRepository):
     def replay(self, handoff: Handoff, patch: memoryview) -> Replay:
         """Apply a patch to the base tree in the own index; never in a work tree."""
         run, git_dir = self.git.run, self.objects.git_dir
-        base_tree = self.objects.commit_tree(handoff.base) or handoff.base_tree
-        reading = self.git.start("read-tree", base_tree, git_dir=git_dir)
-        engine = f"git {self.git.version()}"
-        reading.result()
+        base_tree = self.commit_tree(handoff.base) or handoff.base_tree
+        engine = self._fill_index(base_tree)
         try:
             run(
                 *_STORED,
@@ -96,15 +94,20 @@ class GitTargetRepository(GitRepository):
                 data=patch,
             )
             tree = ObjectId(run(*_STORED, "write-tree", git_dir=git_dir).decode("ascii").strip())
-            again = self.objects.patch(base_tree, tree, limit=len(patch))
-            files = self.objects.files(base_tree, tree)
-            canonical = again.equals(patch)
+            files, canonical = self.objects.compare(base_tree, tree, patch)
             problem = self.objects.refusal(base_tree, tree, files)
         except GitError as error:
             problem = error.why
         if problem:
             return Replay(base_tree, None, engine, canonical=False, files=(), problem=problem)
         return Replay(base_tree, tree, engine, canonical=canonical, files=files)
+
+    def _fill_index(self, tree: ObjectId) -> str:
+        """Read a tree into the own index; return the name of the git that does it."""
+        reading = self.git.start("read-tree", tree, git_dir=self.objects.git_dir)
+        engine = f"git {self.git.version()}"
+        reading.result()
+        return engine
 
     def trial_merge(self, target: ObjectId, commit: ObjectId) -> Merge:
         """Return what merging a commit into the target would give."""
