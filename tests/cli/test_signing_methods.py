@@ -213,7 +213,9 @@ def test_what_gpg_signed_is_countersigned(
     world: World, simulator: Simulator, rig: GpgRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     print_ = rig.prints["now"]
-    entry = f'[[trust.builder.gpg]]\nname = "Ann"\nemail = "ann@acme.test"\nfingerprint = "{print_}"\n'
+    entry = (
+        f'[[trust.builder.gpg]]\nname = "Ann"\nemail = "ann@acme.test"\nfingerprint = "{print_}"\n'
+    )
     how = keyless(world, simulator, more=entry)
     trust(world, "", **{f"gpg__{print_}_dot_asc": rig.public("now")})
     monkeypatch.setenv("GNUPGHOME", rig.home)
