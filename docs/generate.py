@@ -8,14 +8,23 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ["COLUMNS"] = "100"
 os.environ["TERM"] = "dumb"
 
-from lanectl.checks import RULES  # the width must be known before
+from lanectl.checks import (  # the width must be known before
+    RULES,
+    is_about_content,
+    is_about_paths,
+)
 from lanectl.cli.app import run
 from lanectl.errors import ExitCode
+from lanectl.model.decision import Decision
 from lanectl.model.display import display_command
+
+if TYPE_CHECKING:
+    from lanectl.model.report import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
@@ -35,24 +44,74 @@ def commands() -> str:
 
 def rules() -> str:
     """Return the page of rules: one heading a rule, its anchor the rule's id."""
-    parts = [
-        NOTE,
-        "# Rules\n",
-        "Every finding names one of these rules. All of them block: none can be allowed.\n",
-        "`source/…` is judged by `pack`, `commit/…` by `verify --commit`, `pull-request/…` by "
-        "`verify --pull-request`, `admission/…` where a bundle has an admission or must have one, `lane/…` and `workflow/…` by `lane check`, the "
-        "others by `verify` and `apply`; `paths/…` and `rollback/…` by `pack` as well, so that the "
-        "Builder learns of them first.\n",
-    ]
-    for rule in RULES.values():
-        command = (
-            f"\n\n```sh\n{display_command(rule.remedy.command)}\n```" if rule.remedy.command else ""
-        )
-        parts.append(
-            f'<a id="{rule.id}"></a>\n\n## {rule.id}\n\n**{rule.title}.** {rule.why}\n\n'
-            f"What to do: {rule.remedy.text}{command}\n"
-        )
+    parts = [NOTE, f"# Rules\n\n{_RULES_INTRO}"]
+    parts.append("| family | judged by | rules |\n| --- | --- | --- |\n" + "".join(_families()))
+    parts += [_rule(rule) for rule in RULES.values()]
     return "\n".join(parts)
+
+
+_RULES_INTRO = """\
+Every finding names one of these rules. Each subject (a path, a member, a statement of SQL, a component, the words of a change) gets one decision: the strictest of the rules that it breaks.
+
+| decision | means |
+| --- | --- |
+| block | refused; nobody can allow it |
+| hold | waits for an approval, exit code 4; nothing is lost |
+| warn | said, and stops nothing |
+
+`[rules]` in lanectl.toml at the target's tip makes rules stricter, and lets named paths through what holds ([configuration](configuration.md)). `lanectl policy explain PATH` says what would become of a path.
+"""
+_JUDGED_BY = {
+    "source": "`pack`", "commit": "`verify --commit`", "pull-request": "`verify --pull-request`",
+    "admission": "`verify`, where a bundle has an admission or must have one",
+    "lane": "`lane check`", "workflow": "`lane check`",
+}  # fmt: skip
+
+
+def _families() -> list[str]:
+    """Return a row for every family, in the order of verification."""
+    found: dict[str, list[str]] = {}
+    for rule in RULES:
+        found.setdefault(rule.partition("/")[0], []).append(rule)
+    return [
+        f"| {family} | {_judged_by(family, RULES[ids[0]])} | "
+        + ", ".join(f"[{i.partition('/')[2]}](#{i})" for i in ids)
+        + " |\n"
+        for family, ids in found.items()
+    ]
+
+
+def _judged_by(family: str, first: Rule) -> str:
+    early = is_about_content(first) or family == "rollback"
+    return _JUDGED_BY.get(family) or f"{'`pack`, ' if early else ''}`verify`, `apply`"
+
+
+def _rule(rule: Rule) -> str:
+    command = rule.remedy.command
+    pasted = f"\n\n```sh\n{display_command(command)}\n```" if command else ""
+    return (
+        f'<a id="{rule.id}"></a>\n\n## {rule.id}\n\n**{rule.title}.** {rule.why}\n\n'
+        f"- Decision: {_decision(rule)}\n"
+        f"- Example: {rule.example}\n"
+        f"- What to do: {rule.remedy.text}{pasted}\n"
+    )
+
+
+def _decision(rule: Rule) -> str:
+    """Return what a rule means by default, and how it can be allowed."""
+    if _JUDGED_BY.get(rule.id.partition("/")[0]) == "`lane check`":
+        return "none: `lane check` reports it, and it stops no bundle."
+    if rule.id.startswith("secrets/"):
+        how = "Its fingerprint in `[rules] secrets` allows it, if it is no secret"
+        if rule.decision is Decision.HOLD:
+            how += ", and so do `allow` for named paths and `lanectl approve`"
+        return f"{rule.decision}. {how}."
+    if rule.decision is Decision.HOLD:
+        paths = "`allow` for named paths in `[rules]`, or " if is_about_paths(rule) else ""
+        return f"hold. Allowed by {paths}`lanectl approve`."
+    if rule.decision is Decision.WARN:
+        return "warn. Nothing is needed; `[rules]` can make it stricter."
+    return "block. Nobody can allow it."
 
 
 def exit_codes() -> str:

@@ -125,6 +125,18 @@ def test_every_rule_that_code_names_is_declared_and_every_declared_one_is_named(
     assert named - {"trust/keyring", "sbom/lockfile"} == set(RULES)
 
 
+def test_every_rule_says_why_shows_an_example_and_what_to_do() -> None:
+    elsewhere = {"paths", "sbom"}
+    for rule in RULES.values():
+        assert rule.why.endswith("."), rule.id
+        assert rule.remedy.text.endswith((".", "?")), rule.id
+    bare = [
+        r.id for r in RULES.values() if not r.example and r.id.partition("/")[0] not in elsewhere
+    ]
+    assert bare == []
+    assert [r.id for r in RULES.values() if r.example.endswith(".")] == []
+
+
 def sample(name: str) -> bytes:
     text = (ROOT / "docs/configuration.md").read_text()
     match = re.search(rf"<!-- sample: {re.escape(name)} -->\n```\w+\n(.*?)```", text, re.DOTALL)

@@ -17,6 +17,7 @@ from tests.world import World, lanectl, write
 SECRET = "ghp_" + "s3cret" * 6
 LANES = {
     "pack": "codex", "sign": "codex", "apply": "claude", "rollback": "claude", "freeze": "claude",
+    "approve": "claude",
     "keys list": "claude", "keys revoke": "claude", "keys impact": "claude",
     "ledger verify": "claude", "ledger export": "claude", "ledger reconcile": "claude",
     "ledger migrate": "claude",

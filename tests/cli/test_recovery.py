@@ -35,6 +35,7 @@ SAID = {
     "moved": "the ledger is not the one that this Enforcer wrote", "rotation": "BEGIN PUBLIC KEY",
     "identity": "1 to look at", "gpg": "put it in   .lanectl/trust/gpg/", "root-key": "root.signatures.json",
     "root-lost": "of these 2: dan, erin",
+    "approval": "withdrawn by Leo",
 }  # fmt: skip
 """What each drill must have said in the end."""
 
@@ -73,6 +74,18 @@ def run(drill: str, world: World, **variables: str | Path) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def approved(world: World) -> Path:
+    """Return a bundle that was held, and that Ann approved."""
+    (world.builder / "big.bin").write_bytes(bytes(17 << 20))
+    bundle = world.pack("big")
+    done = lanectl(
+        "approve", bundle, "--repo", world.enforcer, "--rule", "limits/unread", "--reason", "x",
+        "--key", world.key("ann"),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    return bundle
 
 
 def test_every_drill_of_the_page_is_run() -> None:
@@ -180,6 +193,8 @@ def test_a_drill(drill: str, enforcer: Enforcer, request: pytest.FixtureRequest)
         enforcer.publish(said.bundle)
         shutil.rmtree(enforcer.store.folder)
     moving: dict[str, str | Path] = {}
+    if drill == "approval":
+        moving = {"FILE": approved(world)}
     if drill == "moved":
         (world.builder / "more.txt").write_text("more\n")
         moving = {

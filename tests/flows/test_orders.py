@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from lanectl.adapters.ledger import sqlite
 from lanectl.config import parse_operator, parse_rules
 from lanectl.errors import ConflictError, UntrustedError, UsageError
-from lanectl.flows.authority import Registry, give
+from lanectl.flows.approvals import to_publish
+from lanectl.flows.approve import _refuse_many
+from lanectl.flows.authority import Registry, give, give_all
 from lanectl.flows.freeze import except_bundle, freeze, lift
 from lanectl.flows.impact import impact
 from lanectl.flows.revoke import find_key, revoke
+from lanectl.formats import approvals, keyring
 from lanectl.formats import event as bodies
-from lanectl.formats import keyring
 from lanectl.model.evidence import Trust
 from lanectl.model.ledger import EventKind, NewEvent
 from lanectl.model.names import Digest, ObjectId
@@ -329,3 +331,29 @@ def test_a_lost_key_takes_its_approvals_with_it(lead: Lead) -> None:
     assert lead.in_force() == [before, after, others]
     lead.revoke("ann", LEO, since)
     assert lead.in_force() == [before, others]
+
+
+def test_what_is_published_of_the_ledger(lead: Lead) -> None:
+    """Also what is void by now, for it is judged by another time; nothing that no lead signed."""
+    assert to_publish(lead.registry, BUNDLE) == b""
+    wrong, right = lead.approve(), lead.approve(LEO)
+    lead.withdraw(wrong)
+    lead.machine.moment += 24 * HOUR
+    assert lead.in_force() == []
+    forged = signed("sue", order(EventKind.APPROVAL))
+    lead.registry.ledger.record(replace(forged, at=lead.machine.moment))
+    found = [one.record for one in approvals.read(to_publish(lead.registry, BUNDLE))]
+    assert {r.id for r in found if r.kind is EventKind.APPROVAL} == {wrong, right}
+    assert [r.subject["approval"] for r in found if "approval" in r.subject] == [wrong]
+    assert to_publish(lead.registry, Digest("e" * 64)) == b""
+
+
+@pytest.mark.e2e
+def test_a_thousand_approvals_of_one_bundle_are_all_that_is_published(lead: Lead) -> None:
+    many = [APPROVED | {"path": f"f{n}"} for n in range(approvals.APPROVALS)]
+    until = NOON + 12 * HOUR
+    given = give_all(lead.registry, ANN, EventKind.APPROVAL, "x", many, expires=until)
+    assert len(given) == len(approvals.read(to_publish(lead.registry, BUNDLE))) == len(many)
+    _refuse_many(lead.registry, BUNDLE, 0)
+    with pytest.raises(UsageError, match="1001 approvals of one bundle are too many"):
+        _refuse_many(lead.registry, BUNDLE, 1)

@@ -16,7 +16,10 @@ from jsonschema import Draft202012Validator
 from lanectl.checks import RULES
 from lanectl.formats import report as formats
 from lanectl.formats import statement
+from lanectl.formats.annotations import to_annotations
+from lanectl.formats.sarif import to_sarif
 from lanectl.model.change import FileChange
+from lanectl.model.decision import Decision, Kind, Subject
 from lanectl.model.names import Digest, ObjectId, RepositoryId
 from lanectl.model.report import Finding, Step, StepState, TrustSource, VerificationReport
 from tests.assets import make_bundles
@@ -29,6 +32,8 @@ SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs/schemas/report.schema.json").read_text(encoding="utf-8")
 )
 VALIDATOR = Draft202012Validator(SCHEMA)
+SARIF = Draft202012Validator(json.loads((Path(__file__).parent / "sarif-part.json").read_text()))
+LEVELS = {"block": "error", "hold": "error", "warn": "warning", "allow": "note"}
 
 HOSTILE = st.text(max_size=40) | st.sampled_from(
     [
@@ -37,9 +42,11 @@ HOSTILE = st.text(max_size=40) | st.sampled_from(
     ]
 )  # fmt: skip
 IDS = st.text("0123456789abcdef", min_size=40, max_size=40).map(ObjectId)
+SUBJECTS = st.builds(made(Subject), st.sampled_from(Kind), st.binary(min_size=1, max_size=30))
 FINDINGS = st.builds(
-    made(Finding), st.sampled_from(list(RULES.values())), HOSTILE, HOSTILE, HOSTILE
-)
+    made(Finding), st.sampled_from(list(RULES.values())), HOSTILE, HOSTILE, HOSTILE,
+    st.just(Decision.BLOCK), st.none() | SUBJECTS, st.integers(0, 9),
+)  # fmt: skip
 CHANGES = st.builds(
     made(FileChange), path=st.binary(min_size=1, max_size=30), old_mode=st.sampled_from(["000000", "100644"]),
     new_mode=st.sampled_from(["000000", "100755", "120000"]), old_id=IDS, new_id=IDS, target=st.none(),
@@ -73,6 +80,25 @@ def _statement() -> Any:
 
 
 STATEMENT = _statement()
+
+
+def _finding(
+    rule: str,
+    *,
+    decision: Decision = Decision.HOLD,
+    where: str = "",
+    subject: Subject | None = None,
+    line: int = 0,
+    allowed_by: str = "",
+) -> Finding:
+    return Finding(
+        RULES[rule], where, "x", "y", decision, subject=subject, line=line, allowed_by=allowed_by
+    )
+
+
+def _report(*findings: Finding) -> VerificationReport:
+    step = Step(1, "all", StepState.PASSED, findings)
+    return VerificationReport(Digest("a" * 64), (step,), None, "", None, None, None, ())
 
 
 def is_safe(text: str) -> bool:
@@ -168,10 +194,10 @@ def test_the_schema_refuses_what_is_not_in_it(enforcer: Enforcer) -> None:
 def test_no_hostile_text_reaches_any_form_unescaped(report: VerificationReport) -> None:
     document = formats.to_json(report)
     VALIDATOR.validate(document)
-    log = formats.to_sarif(report, "artifact.tar.gz")
+    log = to_sarif(report, "artifact.tar.gz")
     for text in (*texts(document), *texts(log)):
-        assert is_safe(text), text
-    annotations = formats.to_annotations(report.findings)
+        assert all(is_safe(line) for line in text.split("\n")), text
+    annotations = to_annotations(report.findings)
     assert all(is_safe(line) for line in annotations.split("\n"))
 
 
@@ -180,22 +206,83 @@ def test_no_hostile_text_reaches_any_form_unescaped(report: VerificationReport) 
 
 @FUZZ
 @given(reports())
-def test_a_sarif_log_is_same_personle(report: VerificationReport) -> None:
-    log = formats.to_sarif(report, "in box/artifact.tar.gz")
-    assert log["version"] == "2.1.0"
+def test_a_sarif_log_holds_every_finding_with_its_rule_and_place(
+    report: VerificationReport,
+) -> None:
+    log = to_sarif(report, "in box/artifact.tar.gz")
+    SARIF.validate(log)
     (run,) = log["runs"]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert len(rules) == len(set(rules))
     assert {f.rule.id for f in report.findings} == set(rules)
-    assert [r["ruleId"] for r in run["results"]] == [f.rule.id for f in report.findings]
+    assert sorted(r["ruleId"] for r in run["results"]) == sorted(f.rule.id for f in report.findings)
+    marks = [r["partialFingerprints"]["primaryLocationLineHash"] for r in run["results"]]
+    assert len(marks) == len(set(marks))
     for result in run["results"]:
-        assert result["level"] == "error"
-        assert result["message"]["text"]
+        assert result["level"] == LEVELS[result["properties"]["decision"]]
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+        assert bool(result["suppressions"]) is (result["level"] == "note")
         (location,) = result["locations"]
-        place = location["physicalLocation"]
-        assert place["region"]["startLine"] == 1
-        assert place["artifactLocation"]["uri"].isascii()
+        assert location["physicalLocation"]["artifactLocation"]["uri"].isascii()
     assert run["properties"]["outcome"] == report.outcome.value
+
+
+def test_what_is_no_log_is_refused_by_the_schema_of_these_tests() -> None:
+    good = to_sarif(_report(Finding(RULES["archive/digest"], "", "", "")), "a.tar.gz")
+    assert SARIF.is_valid(good)
+    for broken in (
+        lambda run: run["results"][0].update(level="block"),
+        lambda run: run["results"][0]["locations"][0]["physicalLocation"]["region"].update(startLine=0),
+        lambda run: run["tool"]["driver"]["rules"][0].pop("id"),
+        lambda run: run.update(extra=1),
+        lambda run: run["results"][0].update(suppressions=[{"kind": "policy"}]),
+    ):  # fmt: skip
+        log = json.loads(json.dumps(good))
+        broken(log["runs"][0])
+        assert not SARIF.is_valid(log)
+
+
+def test_a_result_stands_at_its_line_and_keeps_its_mark_when_lines_move() -> None:
+    subject = Subject(Kind.PATH, b"src/a b.py")
+    at = [_finding("text/bidi", subject=subject, line=n, where="src/a b.py") for n in (3, 7)]
+    marks = []
+    for finding in at:
+        (result,) = to_sarif(_report(finding), "/in/artifact.tar.gz")["runs"][0]["results"]
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"] == {"uri": "src/a%20b.py", "uriBaseId": "%SRCROOT%"}
+        assert place["region"]["startLine"] == finding.line
+        marks.append(result["partialFingerprints"])
+    assert marks[0] == marks[1]
+    assert to_annotations(at[:1]).startswith("::error file=src/a b.py,line=3,title=text/bidi::")
+
+
+def test_a_rule_explains_itself_and_an_allowance_is_a_suppression() -> None:
+    allowed = _finding("text/bidi", decision=Decision.ALLOW, allowed_by="lanectl.toml allows x/**")
+    run = to_sarif(_report(allowed), "/in/artifact.tar.gz")["runs"][0]
+    rule = run["tool"]["driver"]["rules"][0]
+    assert rule["defaultConfiguration"]["level"] == "error"
+    assert f"Example: {RULES['text/bidi'].example}." in rule["help"]["markdown"]
+    assert "security" in rule["properties"]["tags"]
+    (result,) = run["results"]
+    assert result["level"] == "note"
+    assert result["suppressions"][0]["justification"] == "lanectl.toml allows x/**"
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert uri == {"uri": "file:///in/artifact.tar.gz"}
+    assert to_annotations([allowed]).startswith("::notice title=text/bidi::")
+
+
+def test_of_very_many_findings_the_strictest_are_shown_and_the_rest_is_counted() -> None:
+    many = [_finding("words/markup", decision=Decision.WARN, where=str(n)) for n in range(5_002)]
+    report = _report(*many, _finding("text/bidi", decision=Decision.HOLD))
+    run = to_sarif(report, "a.tar.gz")["runs"][0]
+    assert len(run["results"]) == 5_000
+    assert run["results"][0]["ruleId"] == "text/bidi"
+    (note,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert note["message"]["text"].startswith("3 more findings")
+    lines = to_annotations(report.findings).splitlines()
+    assert len(lines) == 51
+    assert "title=text/bidi" in lines[0]
+    assert lines[-1] == "::notice title=lanectl::and 4953 more findings: see the log"
 
 
 def test_a_finding_points_at_its_path_or_else_at_the_bundle(enforcer: Enforcer) -> None:
@@ -203,7 +290,7 @@ def test_a_finding_points_at_its_path_or_else_at_the_bundle(enforcer: Enforcer) 
     trust = enforcer.trust()
 
     def uri(name: str, artifact: str = "a b.tar.gz") -> str:
-        log = formats.to_sarif(enforcer.verify(make(plans[name]), trust), artifact)
+        log = to_sarif(enforcer.verify(make(plans[name]), trust), artifact)
         place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
         return str(place["artifactLocation"]["uri"])
 
@@ -220,23 +307,24 @@ def test_a_finding_points_at_its_path_or_else_at_the_bundle(enforcer: Enforcer) 
 @FUZZ
 @given(st.lists(FINDINGS, max_size=4))
 def test_one_finding_is_one_command_and_never_two(findings: list[Finding]) -> None:
-    lines = formats.to_annotations(findings).split("\n")
+    lines = to_annotations(findings).split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(findings)
     for line, finding in zip(lines, findings, strict=True):
-        assert line.startswith(f"::error title={finding.rule.id}::")
+        assert line.startswith(("::error title=", "::error file="))
+        assert f"title={finding.rule.id}::" in line
         rest = line.replace("%25", "").replace("%0D", "").replace("%0A", "")
         assert "%" not in rest
 
 
 def test_an_annotation_reads_well() -> None:
     rule = RULES["archive/digest"]
-    text = formats.to_annotations([Finding(rule, "a: b, 100%", "x", "y")])
+    text = to_annotations([Finding(rule, "a: b, 100%", "x", "y")])
     assert text == (
         f"::error title=archive/digest::a: b, 100%25: {rule.title} (got x, expected y). "
         f"{rule.remedy.text}\n"
     )
-    only = formats.to_annotations([Finding(rule, "", "", "y")])
+    only = to_annotations([Finding(rule, "", "", "y")])
     assert only == f"::error title=archive/digest::{rule.title} (expected y). {rule.remedy.text}\n"
-    none = formats.to_annotations([Finding(rule, "", "", "")])
+    none = to_annotations([Finding(rule, "", "", "")])
     assert none == f"::error title=archive/digest::{rule.title}. {rule.remedy.text}\n"

@@ -189,6 +189,26 @@ _TEXTS: dict[str, tuple[bytes, ...]] = {
     "block": (
         b'x\n<!-- lanectl:handoff {"schema": "urn:lanectl:handoff:v1", "slug": "x"} -->\r\n',
     ),
+    "content": (
+        framed(
+            [
+                b"docs/AGENTS.md",
+                b"../x",
+                b"a\n",
+                b"b\xe2\x80\xae\nghp" + b"_" + b"aB3dE5gH7jK9mN1pQ3rS" * 2,
+                b"[bold]x",
+            ]
+        ),
+        framed(
+            [
+                b"a/\x1b[31m.py",
+                b"C:\\x\n",
+                b"\0\1",
+                b"is_\xe2\x80\x8badmin = '\xd0\xb0b'\n",
+                b"\n\xff",
+            ]
+        ),
+    ),
     "env": (b"LANECTL_LANE=codex\n# c\nexport A='x \\' y'\nB=\"a\\n\\\"b\" # c\nC=${A}\n",),
     "gpg": (
         _GPG_SIGNATURE,

@@ -8,25 +8,40 @@ from __future__ import annotations
 import atexit
 import base64
 import contextlib
+import io
 import json as plain_json
 import tempfile
+import unicodedata
 import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from lanectl import checks
 from lanectl.adapters.github import _pull_request
 from lanectl.checks import workflow as workflow_rules
+from lanectl.cli import render
 from lanectl.config import parse_operator, parse_rules
 from lanectl.errors import LaneError
 from lanectl.flows.ledger_walk import BrokenError, Walk
 from lanectl.flows.verify import verify
 from lanectl.formats import admission as admissions
 from lanectl.formats import anchor as anchors
+from lanectl.formats import (
+    annotations,
+    gpg_listing,
+    json,
+    masked,
+    profile,
+    pull_request,
+    report,
+    sarif,
+    sbom,
+    secrets,
+)
 from lanectl.formats import archive as archives
 from lanectl.formats import envelope as envelopes
 from lanectl.formats import gpg as gpgs
-from lanectl.formats import gpg_listing, json, profile, pull_request, report, sbom
 from lanectl.formats import keyring as keyrings
 from lanectl.formats import ledger_export as exports
 from lanectl.formats import record as records
@@ -34,11 +49,15 @@ from lanectl.formats import root as roots
 from lanectl.formats import statement as statements
 from lanectl.formats.lockfiles import read_lockfile
 from lanectl.model.bundle import MEMBERS, Envelope, Handoff
+from lanectl.model.change import FileChange, Mode
+from lanectl.model.content import Content, Words
 from lanectl.model.display import display
 from lanectl.model.evidence import Trust
 from lanectl.model.handoff import message_problem, parse_message, title_problem
 from lanectl.model.names import Digest, ObjectId
-from lanectl.model.report import MalformedError, TrustSource
+from lanectl.model.report import MalformedError, Step, StepState, TrustSource, VerificationReport
+from lanectl.model.ruling import strictest
+from lanectl.model.secret import Sort
 from lanectl.model.submission import Submission
 from tests.assets.bundles.workshop import archive as workshop
 from tests.assets.bundles.workshop import bundle as made
@@ -46,6 +65,7 @@ from tests.checks.enforcer import Clock, Enforcer, SameEngine
 from tests.fuzz.framing import DIGEST, TAR_DIGEST, unframed
 
 LIMIT = 1 << 20
+DIGEST_OF_NOTHING = Digest.of(b"")
 
 
 def admission(data: bytes) -> None:
@@ -99,8 +119,39 @@ def bundle(data: bytes) -> None:
     for trust in (_trust(), None):
         judged = verify(signed, trust=trust, untrusted=None, repository=None, system=Clock())
         plain_json.dumps(report.to_json(judged))
-        plain_json.dumps(report.to_sarif(judged, "artifact.tar.gz"))
-        report.to_annotations(judged.findings).encode()
+        plain_json.dumps(sarif.to_sarif(judged, "artifact.tar.gz"))
+        annotations.to_annotations(judged.findings).encode()
+
+
+def content(data: bytes) -> None:
+    """A change of two paths with any names, links, old and new bytes, members and words; all shown."""
+    path, target, old, new, text = unframed(data)[:5]
+    words = text.decode("utf-8", "surrogateescape")
+    change = (Mode.FILE, Mode.FILE, ObjectId("1" * 40), ObjectId("2" * 40))
+    files = (
+        FileChange(path or b"a", *change),
+        FileChange(target or b"b", Mode.ABSENT, Mode.LINK, *change[2:], target=target),
+    )
+    found = checks.judge_content(Content(
+        files=files, blobs={change[2]: old, change[3]: new}, tree=b"120000 x 0\t" + target + b"\0",
+        lockfiles={path: new}, base_lockfiles={path: old}, members={"sbom.cdx.json": text},
+        words=Words("x", words, words),
+    ))  # fmt: skip
+    kept = strictest(found)
+    assert len({f.subject for f in kept}) == len(kept)
+    step = Step(1, "content", StepState.PASSED, kept)
+    judged = VerificationReport(DIGEST_OF_NOTHING, (step,), None, words, None, None, None, files)
+    shown = [
+        plain_json.dumps(masked.document(report.to_json(judged)), ensure_ascii=False),
+        plain_json.dumps(masked.document(sarif.to_sarif(judged, words)), ensure_ascii=False),
+        annotations.to_annotations(kept),
+    ]  # fmt: skip
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err):
+        render.findings(kept)
+    for line in "\n".join([*shown, err.getvalue()]).split("\n"):
+        assert not any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in line)
+        assert not [s for s in secrets.scan(line.encode()).values() if s.sort is Sort.TOKEN]
 
 
 def sbom_document(data: bytes) -> None:
@@ -223,7 +274,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     **{
         f.__name__: f
         for f in (
-            admission, anchor, answer, archive, block, bundle, env, envelope, gpg, keyring,
+            admission, anchor, answer, archive, block, bundle, content, env, envelope, gpg, keyring,
             ledger_export, message, patch, patch_text,
             record, root, sbom_document, settings, statement, tar, workflow,
         )

@@ -19,8 +19,10 @@ from lanectl.checks import (
     handoff,
     keyless,
     lane,
+    limits,
     members,
     paths,
+    protected,
     provenance,
     pull_request,
     replay,
@@ -51,12 +53,16 @@ if TYPE_CHECKING:
     from lanectl.model.report import Fault, Rule
 
 _FAMILIES = (
-    envelope, signature, keyless, spiffe, gpg, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, secrets, text, words, commit, admission, source, pull_request, lane, workflow,
+    envelope, signature, keyless, spiffe, gpg, statement, archive, members, provenance, handoff, replay,
+    paths, protected, limits, sbom, rollback, secrets, text, words, commit, admission, source, pull_request,
+    lane, workflow,
 )  # fmt: skip
 
-_CONTENT: tuple[Any, ...] = (paths, secrets, text, words)
+_CONTENT: tuple[Any, ...] = (paths, protected, secrets, text, words, limits)
 """The families of content, in the order of strictness among equals."""
+
+_PATHLESS = {"words", "sbom", "sql"}
+"""Families of content that judge no path of the change."""
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}
 """Every rule by its id, in the order of verification."""
@@ -117,10 +123,20 @@ def _approved(finding: Finding, evidence: Evidence) -> Finding:
     file = content.changed.get(subject.name)
     wanted = binding(finding.rule.id, subject, file, said.handoff, evidence.artifact)
     for approval in evidence.approvals:
-        if approval.is_for(wanted, evidence.signer):
+        if approval.is_for(wanted, evidence.signers):
             by = f"approved by {approval.signer.name}"
             return replace(finding, decision=Decision.ALLOW, allowed_by=by)
     return finding
+
+
+def is_about_content(rule: Rule) -> bool:
+    """Whether a rule judges what is in a change, so that it holds for `pack` and for a policy."""
+    return any(rule in family.RULES for family in _CONTENT)
+
+
+def is_about_paths(rule: Rule) -> bool:
+    """Whether a policy can allow what a rule holds for paths that it names."""
+    return rule.id.partition("/")[0] not in _PATHLESS and is_about_content(rule)
 
 
 def is_admitted(evidence: Evidence) -> bool:
@@ -139,6 +155,11 @@ def judge_change(
         *_content_faults(content),
     ]
     return strictest(find(faults, rules))
+
+
+def judge_content(content: Content) -> tuple[Finding, ...]:
+    """Return every finding of the families of content, more than one a subject, under the policy."""
+    return tuple(find(_content_faults(content), content.rules))
 
 
 def find(faults: Iterable[Fault], rules: Rules | None = None) -> Iterator[Finding]:

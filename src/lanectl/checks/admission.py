@@ -35,36 +35,42 @@ RULES = (
         "The bundle has no admission",
         "A signed bundle may still have been refused; only the Enforcer can say that it was applied.",
         _APPLY,
+        example="a bundle published by hand",
     ),
     Rule(
         "admission/malformed",
         "The admission is not the strict, canonical document that it must be",
         "Two readers could understand duplicate or unknown fields differently.",
         _APPLY,
+        example="an admission with a field that nobody knows",
     ),
     Rule(
         "admission/unknown-key",
         "The admitting key is not in the keyring at the target's tip",
         "Trust comes from the target branch, never from what is published beside a bundle.",
         _REGISTER,
+        example="an admission signed by a key that is in no keyring",
     ),
     Rule(
         "admission/wrong-role",
         "The admitting key is not an Enforcer's of its own",
         "Who wrote a change must not admit it: the two lanes differ in key and in identity.",
         _REGISTER,
+        example="an admission signed by the Builder who made the bundle",
     ),
     Rule(
         "admission/invalid",
         "The admission's signature does not fit its payload and key",
         "It was changed after it was signed, or signed by another key.",
         _APPLY,
+        example="an admission whose commit was replaced",
     ),
     Rule(
         "admission/not-valid-then",
         "The admitting key was not valid at the admission's time",
         "A key has a beginning and an end, so that a lost one does not stay good for ever.",
         _REGISTER,
+        example="an admission dated after its key ended",
     ),
     Rule(
         "admission/compromised",
@@ -74,18 +80,21 @@ RULES = (
             "Look at the change again, and let it be admitted with a new key.",
             ("lanectl", "keys", "new", "--role", "enforcer"),
         ),
+        example="an admission made after the time that `keys revoke` names",
     ),
     Rule(
         "admission/future",
         "The admission's time cannot be",
         "It lies in the future, or before the bundle was issued.",
         Remedy("Set the clock of the Enforcer's machine, and let it admit the bundle again."),
+        example="an admission of tomorrow",
     ),
     Rule(
         "admission/mismatch",
         "The admission is about something else",
         "It names another bundle, commit, result tree or repository.",
         _APPLY,
+        example="the admission of an earlier attempt beside a new bundle",
     ),
     Rule(
         "admission/policy",
@@ -95,6 +104,7 @@ RULES = (
             "Fetch the target branch; if it still fails, let the bundle be admitted again.",
             ("git", "fetch", "origin"),
         ),
+        example="an admission that names a commit of a side branch as its policy",
     ),
 )
 

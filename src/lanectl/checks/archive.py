@@ -23,30 +23,35 @@ RULES = (
         Remedy(
             "Copy archive and signature together, or sign again.", ("lanectl", "sign", ARTIFACT)
         ),
+        example="a new archive beside the signature of the one before",
     ),
     Rule(
         "archive/gzip",
         "Not one plain, whole gzip stream",
         "A damaged, truncated or longer file may hold what the signer never saw.",
         _PACK,
+        example="a second archive appended to the first",
     ),
     Rule(
         "archive/limit",
         "The archive inflates to more than the limit",
         "A small file can inflate to fill a machine.",
         Remedy("Split the change, or let the operator raise limits.inflated_mib in enforcer.toml."),
+        example="100 kB that inflate to 100 MB of zeros",
     ),
     Rule(
         "archive/member",
         "A member is missing, unknown, repeated or out of order",
         "A bundle holds exactly the members of the format.",
         _PACK,
+        example="an archive with a file `../evil`, or without `changes.patch`",
     ),
     Rule(
         "archive/not-canonical",
         "The archive is not in its canonical form",
         "Other headers, padding or trailing bytes are where attacks on archives live.",
         _PACK,
+        example="the same members packed by another `tar`",
     ),
 )
 

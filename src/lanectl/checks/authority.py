@@ -57,6 +57,22 @@ def standing(
     What permits something is void if its key may have been in other hands when it was recorded,
     whenever that was found out; what stops something is void only after its key was revoked.
     """
+    signed, ignored = opened(events, keyring, ledger=ledger, repository=repository)
+    revoked, void = _stops(signed, keyring)
+    void |= _permits(signed, revoked, now)
+    ignored += (Ignored(c.seq, c.record.id, c.record.kind, void[c.seq]) for c in signed if c.seq in void)  # fmt: skip
+    ring = Keyring(tuple(replace(k, revoked=revoked.get(k.public.id)) for k in keyring.keys))
+    counted = [c for c in signed if c.seq not in void]
+    return _add_up(counted, ring, tuple(sorted(ignored, key=lambda i: i.seq)))
+
+
+def opened(
+    events: Iterable[Event], keyring: Keyring, *, ledger: LedgerId, repository: RepositoryId
+) -> tuple[list[Counted], list[Ignored]]:
+    """Return the records that their signer could give when they were recorded, and the other events.
+
+    Revocations and expiry are left aside: what is void by now is among the first.
+    """
     signed: list[Counted] = []
     ignored: list[Ignored] = []
     for event in sorted((e for e in events if e.event.kind in SIGNERS), key=lambda e: e.seq):
@@ -64,12 +80,7 @@ def standing(
             signed.append(_open(event, keyring, ledger, repository, signed))
         except _NoOrder as error:
             ignored.append(Ignored(event.seq, event.event.id, event.event.kind, str(error)))
-    revoked, void = _stops(signed, keyring)
-    void |= _permits(signed, revoked, now)
-    ignored += (Ignored(c.seq, c.record.id, c.record.kind, void[c.seq]) for c in signed if c.seq in void)  # fmt: skip
-    ring = Keyring(tuple(replace(k, revoked=revoked.get(k.public.id)) for k in keyring.keys))
-    counted = [c for c in signed if c.seq not in void]
-    return _add_up(counted, ring, tuple(sorted(ignored, key=lambda i: i.seq)))
+    return signed, ignored
 
 
 def _open(

@@ -23,30 +23,35 @@ RULES = (
         "There is no such commit",
         "Nothing can be compared.",
         Remedy("Fetch the branch first.", ("git", "fetch")),
+        example="`verify --commit` with an id that was not fetched",
     ),
     Rule(
         "commit/marker",
         "The commit has no marker of this handoff",
         "It was not made by `lanectl apply` for this slug.",
         _APPLY,
+        example="an ordinary commit with the same tree",
     ),
     Rule(
         "commit/trailers",
         "The commit's trailers are not this bundle's",
         "It was made from another bundle, or amended.",
         _APPLY,
+        example="a marker commit whose trailers name an earlier bundle",
     ),
     Rule(
         "commit/tree",
         "The commit has another tree than the signed result",
         "Something was added to or taken from what was signed.",
         _APPLY,
+        example="a marker commit that was amended",
     ),
     Rule(
         "commit/parent",
         "The commit does not stand on the base",
         "Its parents are neither the base nor the marker commit of a superseded bundle.",
         _APPLY,
+        example="a marker commit that was rebased",
     ),
 )
 

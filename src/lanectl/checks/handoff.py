@@ -28,12 +28,14 @@ RULES = (
         "The bundle's time is over",
         "What was checked long ago, against other rules, must be looked at again.",
         _SIGN,
+        example="a bundle of last month",
     ),
     Rule(
         "handoff/time",
         "The bundle's times cannot be",
         "It was issued in the future, or for longer than seven days.",
         _SIGN,
+        example="a bundle that is good for a year",
     ),
     Rule(
         "handoff/repository",
@@ -43,12 +45,14 @@ RULES = (
             "Apply it where it belongs, or pack with the right id.",
             ("lanectl", "pack", "--repository", "ID"),
         ),
+        example="a bundle for `github.com/acme/shop`, delivered to its fork",
     ),
     Rule(
         "handoff/object-format",
         "The bundle names objects by another hash than the repository",
         "Its ids cannot exist there.",
         Remedy("Pack in a clone of this repository."),
+        example="a SHA-1 bundle for a SHA-256 repository",
     ),
     Rule(
         "handoff/base-unknown",
@@ -58,12 +62,14 @@ RULES = (
             "Fetch the target branch; if it is still missing, rebase and pack again.",
             ("git", "fetch", "origin"),
         ),
+        example="a base that was never pushed",
     ),
     Rule(
         "handoff/base-line",
         "The base is not on the target branch's own line of history",
         "A Builder must not choose a base with other rules, or one that was never the target's state.",
         _REBASE,
+        example="a base on a branch that was merged, which still had a revoked key",
     ),
 )
 

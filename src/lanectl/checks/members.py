@@ -20,6 +20,7 @@ RULES = (
         "Subjects of a statement and members of the archive are not the same",
         "Every byte of a bundle is signed for, and nothing is signed for that is not there.",
         Remedy("Pack again with an unmodified lanectl.", ("lanectl", "pack")),
+        example="a statement that leaves out `rollback.sql`",
     ),
 )
 

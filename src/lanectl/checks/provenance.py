@@ -21,18 +21,21 @@ RULES = (
         "Inner and outer statement differ",
         "The signed statement adds circumstances to the inner one and changes nothing.",
         _PACK,
+        example="an outer statement that names another base than the inner one",
     ),
     Rule(
         "provenance/base",
         "merge-base.sha is not the base of the statement",
         "It must be the full id of the base commit and one newline.",
         _PACK,
+        example="`merge-base.sha` holds `main`",
     ),
     Rule(
         "provenance/circumstances",
         "The signed statement lacks its circumstances, or the inner one has them",
         "Without nonce and times a signature could be replayed for ever.",
         _PACK,
+        example="a signed statement without a nonce",
     ),
 )
 

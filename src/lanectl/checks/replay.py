@@ -23,30 +23,35 @@ RULES = (
         "The patch does not apply to the base",
         "git itself refuses it.",
         _PACK,
+        example="a patch against a file that the base does not have",
     ),
     Rule(
         "replay/base-tree",
         "The base commit has another tree than the signed one",
         "The statement speaks of another repository or history.",
         _PACK,
+        example="a statement whose base tree belongs to another commit",
     ),
     Rule(
         "replay/result-tree",
         "The patch gives another tree than the signed one",
         "What would be merged is not what was signed.",
         _PACK,
+        example="a patch with one line more than what was signed",
     ),
     Rule(
         "replay/not-canonical",
         "The patch is not what this git makes of the two trees",
         "Prose, second diffs and wrong ids hide in what git silently accepts.",
         _PACK,
+        example="a patch with an e-mail's header, or hunks at other lines",
     ),
     Rule(
         "replay/empty",
         "The patch changes nothing",
         "A handoff is a change.",
         Remedy("Make a change, then pack again."),
+        example="a patch of zero bytes",
     ),
 )
 

@@ -28,18 +28,21 @@ RULES = (
         "A migration changes without a rollback",
         "A change of the database that cannot be undone must not be merged by a machine.",
         _ADD,
+        example="a new `supabase/migrations/7.sql` and no `supabase/rollbacks/7.sql`",
     ),
     Rule(
         "rollback/unexpected",
         "A rollback without a migration",
         "SQL that undoes nothing has no business in a bundle.",
         Remedy("Pack again; lanectl adds rollback.sql only where a migration changes."),
+        example="a `rollback.sql` in a bundle that changes documentation",
     ),
     Rule(
         "rollback/content",
         "rollback.sql is not what the result tree holds",
         "It must be reviewable in the change itself, not only inside the bundle.",
         Remedy("Pack again with an unmodified lanectl.", ("lanectl", "pack")),
+        example="a `rollback.sql` that differs from the file in the result tree",
     ),
 )
 

@@ -33,24 +33,28 @@ RULES = (
         "The signing key is not in the keyring at the target's tip",
         "Trust comes from the target branch, never from the bundle.",
         _REGISTER,
+        example="a bundle signed with a key that `keys new` made a minute ago",
     ),
     Rule(
         "signature/wrong-role",
         "The signing key is not a Builder's",
         "A key of another lane must not sign for this one.",
         _SIGN,
+        example="a bundle signed with the Enforcer's key",
     ),
     Rule(
         "signature/invalid",
         "The signature does not fit the payload and the key",
         "The statement was changed after it was signed, or signed by another key.",
         _SIGN,
+        example="a statement whose title was edited after it was signed",
     ),
     Rule(
         "signature/not-valid-now",
         "The key is not valid at this time",
         "A key has a beginning and an end, so that a lost one does not stay good for ever.",
         _REGISTER,
+        example="a key whose `not_after` was yesterday",
     ),
     Rule(
         "signature/revoked",
@@ -60,6 +64,7 @@ RULES = (
             "Make a new key and let it be registered.",
             ("lanectl", "keys", "new", "--role", "builder"),
         ),
+        example="a key that the keyring or the ledger calls revoked",
     ),
     Rule(
         "signature/method",
@@ -69,6 +74,7 @@ RULES = (
             "Sign it again with an accepted method, or add a countersignature.",
             ("lanectl", "sign", "--countersign", "artifact.tar.gz"),
         ),
+        example="a GPG signature where the policy accepts keyless alone",
     ),
     Rule(
         "signature/countersignature",
@@ -78,6 +84,7 @@ RULES = (
             "Remove the file, or countersign this bundle.",
             ("lanectl", "sign", "--countersign", "artifact.tar.gz"),
         ),
+        example="the countersignature of an earlier attempt beside a new bundle",
     ),
 )
 

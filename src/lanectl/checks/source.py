@@ -22,24 +22,28 @@ RULES = (
             "Make a change first; ignored files need --force-include.",
             ("git", "status", "--ignored"),
         ),
+        example="`pack` in a clean work tree",
     ),
     Rule(
         "source/nested-repository",
         "A repository inside the work tree that is no submodule of the base",
         "Its files would silently stay out of the change, and its configuration can run programs.",
         Remedy("Move it out of the work tree, ignore it, or delete its .git."),
+        example="a folder `vendor/lib` that holds its own `.git`",
     ),
     Rule(
         "source/external-filter",
         "A changed file belongs to an external filter (Git LFS)",
         "lanectl runs no program of the work tree, so it cannot make what the filter would.",
         Remedy("Hand the file over another way, or take it out of the change."),
+        example="a changed `logo.psd` that `.gitattributes` gives to Git LFS",
     ),
     Rule(
         "source/special-file",
         "A device, socket or FIFO",
         "git cannot hold it.",
         Remedy("Delete it or ignore it."),
+        example="a FIFO in the work tree",
     ),
 )
 

@@ -32,30 +32,35 @@ RULES = (
         "An identity is proved by a path of certificates to an authority that the target pins, each"
         " of which may do what it is used for.",
         _PIN,
+        example="an SVID of another trust domain",
     ),
     Rule(
         "spiffe/id",
         "The certificate does not hold exactly one SPIFFE id of a workload",
         "With none there is nobody to believe; with two, two readers could believe different ones.",
         _FETCH,
+        example="a certificate with two URI names",
     ),
     Rule(
         "spiffe/unknown-id",
         "The SPIFFE id is not in the trust policy at the target's tip",
         "Trust comes from the target branch, never from the bundle.",
         _PIN,
+        example="`spiffe://acme.example/tester` where the policy names the builder",
     ),
     Rule(
         "spiffe/expired",
         "The SVID is not valid at this time",
         "An SVID is short-lived, so that a lost key is of no use for long.",
         _FETCH,
+        example="an SVID that ended before the bundle was issued",
     ),
     Rule(
         "spiffe/not-valid-now",
         "The trust policy does not name this workload at this time",
         "An entry has a beginning and an end, as a key has.",
         _PIN,
+        example="an entry of the policy that begins next month",
     ),
 )
 

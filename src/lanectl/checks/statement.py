@@ -21,18 +21,21 @@ RULES = (
         "A statement has a missing, unknown or ill-formed field",
         "What one reader ignores another might obey; empty digests and invented algorithms prove nothing.",
         _PACK,
+        example="a subject whose digest is `{}`",
     ),
     Rule(
         "statement/not-canonical",
         "A statement is not in its canonical encoding",
         "One statement has one encoding (RFC 8785), so that its digest means something.",
         _PACK,
+        example="a statement with its fields in another order",
     ),
     Rule(
         "statement/type",
         "Another statement or predicate type",
         "Fields mean what their type says; only Statement v1 with SLSA Provenance v0.2 is read.",
         _PACK,
+        example="a statement with SLSA Provenance v1",
     ),
     Rule(
         "statement/text",
@@ -42,6 +45,7 @@ RULES = (
             "Pack again with an ordinary title and message.",
             ("lanectl", "pack", "--title", "TITLE"),
         ),
+        example="a message that ends in the line `Lanectl-Bundle: sha256:…`",
     ),
 )
 

@@ -33,36 +33,42 @@ RULES = (
         "A workflow cannot be read in one way only",
         "What it would give to the Builder's code is not known.",
         Remedy("Write it in plain YAML, as GitHub documents it; or delete it."),
+        example="a workflow with a key twice",
     ),
     Rule(
         "workflow/secret",
         "A secret is within reach of the Builder's code",
         "A job that runs the change before its review hands it the secret.",
         _NARROW,
+        example="a workflow on `push` to every branch that uses `secrets.DEPLOY_KEY`",
     ),
     Rule(
         "workflow/write-token",
         "A token that may write is within reach of the Builder's code",
         "The change could push, approve, publish or start other workflows before its review.",
         _NARROW,
+        example="`permissions: write-all` in a workflow on `pull_request`",
     ),
     Rule(
         "workflow/default-token",
         "What the token may do stands in the repository's settings, not in the workflow",
         "Without `permissions` the repository's default holds, which may be write access.",
         Remedy("Write `permissions: {}` at the top, and what each job needs at the job."),
+        example="a workflow on `push` without `permissions`",
     ),
     Rule(
         "workflow/id-token",
         "An identity token (OIDC) is within reach of the Builder's code",
         "The change could act as this repository wherever that identity is trusted.",
         _NARROW,
+        example="`id-token: write` in a job that runs the tests",
     ),
     Rule(
         "workflow/self-hosted",
         "The Builder's code may run on a machine that GitHub does not throw away",
         "It could stay there, read what other jobs leave, and reach the network around it.",
         Remedy("Run it on a GitHub-hosted runner that is named by its plain label."),
+        example="`runs-on: [self-hosted, linux]` on `pull_request`",
     ),
     Rule(
         "workflow/head",
@@ -70,12 +76,14 @@ RULES = (
         "`pull_request_target`, `workflow_run` and comments run with secrets and a token of the "
         "target; what they check out and build is then the Builder's.",
         Remedy("Check out the target only, or do the work on `pull_request` without any right."),
+        example="`pull_request_target` with a checkout of `github.event.pull_request.head.sha`",
     ),
     Rule(
         "workflow/injection",
         "A script holds words that whoever opens a pull request chooses",
         "GitHub puts them into the script before the shell reads it, so they run.",
         Remedy("Pass them through `env` and quote the variable in the script."),
+        example="`run: echo ${{ github.event.pull_request.title }}`",
     ),
     Rule(
         "workflow/self-verified",
@@ -83,6 +91,7 @@ RULES = (
         "Who is judged could change the judge: on these events GitHub reads the workflow from the "
         "change itself.",
         Remedy("Verify on `pull_request_target`, as examples/ci/verify.yml does."),
+        example="a workflow on `pull_request` that runs `lanectl verify`",
     ),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,12 +34,12 @@ def command(
         _show(found, place)
     if patch and not as_json:
         text = bytes(found.bundle.members[PATCH]).decode("utf-8", "surrogateescape")
-        sys.stdout.write(display_lines(text))
+        render.block(display_lines(text))
     return 0
 
 
 def _document(found: Inspection, place: PlaceInHistory | None) -> dict[str, Any]:
-    from lanectl.model.display import display
+    from lanectl.formats.masked import shown
 
     handoff, at = found.statement.handoff, found.statement.circumstances
     return {
@@ -51,8 +50,8 @@ def _document(found: Inspection, place: PlaceInHistory | None) -> dict[str, Any]
         "method": found.method,
         "hint": found.hint,
         "slug": handoff.slug,
-        "title": display(handoff.title),
-        "message": display(handoff.message, limit=70_000),
+        "title": shown(handoff.title),
+        "message": shown(handoff.message, limit=70_000),
         "repository": handoff.repository,
         "base": handoff.base,
         "base_tree": handoff.base_tree,
@@ -63,7 +62,7 @@ def _document(found: Inspection, place: PlaceInHistory | None) -> dict[str, Any]
         "attempt": at.attempt if at else None,
         "supersedes": at.supersedes if at else None,
         "history": None if place is None else {
-            "subject": display(place.subject), "author": display(place.author), "date": place.date,
+            "subject": shown(place.subject), "author": shown(place.author), "date": place.date,
             "commits_since": place.commits_since,
         },
         "files": [
@@ -74,7 +73,7 @@ def _document(found: Inspection, place: PlaceInHistory | None) -> dict[str, Any]
 
 
 def _show(found: Inspection, place: PlaceInHistory | None) -> None:
-    from lanectl.model.display import display
+    from lanectl.formats.masked import shown
 
     handoff, at = found.statement.handoff, found.statement.circumstances
     render.data("UNVERIFIED: this is what the bundle says of itself")
@@ -85,9 +84,9 @@ def _show(found: Inspection, place: PlaceInHistory | None) -> None:
             if place.commits_since is None
             else f"{place.commits_since} commits behind HEAD"
         )
-        where = f"{display(place.subject)!r} by {display(place.author)}, {place.date}, {moved}"
+        where = f"{shown(place.subject)!r} by {shown(place.author)}, {place.date}, {moved}"
     rows = [
-        ("handoff", f"{handoff.slug}: {display(handoff.title)}"),
+        ("handoff", f"{handoff.slug}: {shown(handoff.title)}"),
         ("repository", handoff.repository),
         ("bundle", f"sha256:{found.bundle.digest}"),
         ("base", handoff.base),
@@ -124,8 +123,8 @@ def _signer(found: Inspection) -> str:
 
 def _name(header: bytes) -> str:
     """Return the name in a `diff --git a/X b/X` header: both halves are the same without renames."""
-    from lanectl.model.display import display
+    from lanectl.formats.masked import shown
 
     text = header.decode("utf-8", "surrogateescape")
     half = text[: (len(text) - 1) // 2]
-    return display(half.removeprefix('"').removesuffix('"').removeprefix("a/"))
+    return shown(half.removeprefix('"').removesuffix('"').removeprefix("a/"))

@@ -22,6 +22,7 @@ NEEDS: Final[Mapping[str, Lane | None]] = {
     "keys impact": Lane.CLAUDE,
     "keys rotate": None,
     "keys export": None,
+    "approve": Lane.CLAUDE,
     "freeze": Lane.CLAUDE,
     "pack": Lane.CODEX,
     "sign": Lane.CODEX,

@@ -8,11 +8,13 @@ import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 from lanectl.checks import RULES
 from lanectl.cli import render
 from lanectl.formats.statement import format_time
-from lanectl.model.display import display
+from lanectl.model.change import Mode
+from lanectl.model.display import display, display_path
 from lanectl.model.ledger import EventKind
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lanectl.flows.ledger_show import Entry, Story
+    from lanectl.model.authority import Record
     from lanectl.model.ledger import HandoffRow
 
 SCHEMA: Final = "urn:lanectl:ledger-show:v1"
@@ -37,8 +40,7 @@ _HIDDEN: Final = frozenset(
     }
 )  # fmt: skip
 """Data that say nothing to a person, or are shown in words."""
-_ABOVE: Final = frozenset({"base", "result_tree", "slug"})
-"""What a handoff keeps for good, and is told of it once."""
+_ABOVE: Final = frozenset({"base", "result_tree", "slug"})  # a handoff keeps them, and is told once
 _SAID: Final = frozenset({"confidence", "verdict"})
 _STEPS: Final = {
     "bundle": "bundle pushed", "push": "{branch} pushed", "pull-request": "pull request {number} {state}",
@@ -60,11 +62,11 @@ _WORDS: Final[Mapping[EventKind, str]] = {
     EventKind.HELD: "HELD",
     EventKind.CONFLICTED: "CONFLICT",
     EventKind.ROLLED_BACK: "rolled back",
-    EventKind.GATE_RESULT: "gate",
-    EventKind.DRIFT_REPORT: "drift",
+    EventKind.GATE_RESULT: "gate", EventKind.DRIFT_REPORT: "drift",
+    EventKind.APPROVAL: "approved",
     EventKind.APPROVAL_WITHDRAWN: "approval withdrawn",
     EventKind.KEY_REVOKED: "key revoked",
-}
+}  # fmt: skip
 
 
 def show_table(rows: Sequence[HandoffRow], now: datetime) -> None:
@@ -167,19 +169,32 @@ def _details(entry: Entry, row: HandoffRow) -> Iterator[str]:
         yield f"counts as absent: {display(entry.absent)}"
     if entry.record is not None:
         yield f"because: {display(entry.record.reason)}"
-        yield from _facts_of({k: v for k, v in entry.record.subject.items() if k not in _SAID})
+        yield from _subject(entry.record)
         if entry.record.expires:
             yield f"until {format_time(entry.record.expires)}"
     if entry.kind in {EventKind.STEP_INTENDED, EventKind.STEP_DONE} and entry.ended:
         return
     yield from _circumstances(entry)
-    yield from _rules(f"{data.get('rules', '')} {data.get('rule', '')}")
+    mark = "! held by" if entry.kind is EventKind.HELD else "✗"
+    yield from _rules(f"{data.get('rules', '')} {data.get('rule', '')}", mark)
     if entry.record is None:
         if "signer" in data and entry.kind is not EventKind.APPLIED:
             yield f"bundle signed by {_signer(entry)}"
         known = {row.bundle, row.commit, row.branch, row.url}
         hidden = _HIDDEN | _ABOVE
         yield from _facts_of({k: v for k, v in data.items() if k not in hidden and v not in known})
+
+
+def _subject(record: Record) -> Iterator[str]:
+    """Yield what a record is about; of an approval what a person wants to know."""
+    subject = record.subject
+    if record.kind is EventKind.APPROVAL:
+        yield f"of {subject['rule']}: {display_path(unquote_to_bytes(subject['path']))}"
+        if {subject["old_mode"], subject["new_mode"]} != {Mode.ABSENT}:
+            yield f"mode {subject['old_mode']} to {subject['new_mode']}, {subject['new_id']}"
+        yield f"{_LABELS['bundle']}{subject['bundle']}"
+        return
+    yield from _facts_of({k: v for k, v in subject.items() if k not in _SAID})
 
 
 def _circumstances(entry: Entry) -> Iterator[str]:
@@ -194,11 +209,11 @@ def _circumstances(entry: Entry) -> Iterator[str]:
         yield _CONFLICTS.get(data["reason"], f"reason: {display(data['reason'])}")
 
 
-def _rules(text: str) -> Iterator[str]:
+def _rules(text: str, mark: str) -> Iterator[str]:
     """Yield why a bundle was refused, what to do about it, and where more is to be read."""
     for name in dict.fromkeys(_RULE.findall(text)):
         rule = RULES.get(name)
-        yield f"✗ {name}: {rule.title}" if rule else f"✗ {name}"
+        yield f"{mark} {name}: {rule.title}" if rule else f"{mark} {name}"
         if rule:
             yield f"  → {rule.remedy.text}"
             yield f"  read docs/rules.md#{name}"

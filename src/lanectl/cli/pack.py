@@ -97,7 +97,7 @@ def command(
 
 def _show(packed: Packed, *, as_json: bool) -> None:
     from lanectl.formats.report import file_json
-    from lanectl.model.display import display, display_path
+    from lanectl.model.display import display
 
     handoff, change = packed.handoff, packed.change
     if as_json:
@@ -109,7 +109,7 @@ def _show(packed: Packed, *, as_json: bool) -> None:
                 "components": packed.components, "sbom_gaps": list(packed.gaps), "attempt": packed.circumstances.attempt,
                 "supersedes": packed.circumstances.supersedes, "commit": packed.commit,
                 "files": [file_json(f) for f in change.files],
-                "notes": [{"note": n.rule, "path": display_path(n.path)} for n in change.notes],
+                "notes": [{"note": n.rule, "path": render.path(n.path)} for n in change.notes],
             }
         )  # fmt: skip
         return
@@ -128,4 +128,4 @@ def _show(packed: Packed, *, as_json: bool) -> None:
     for gap in packed.gaps:
         render.talk(f"  sbom     incomplete: {gap}")
     for note in change.notes:
-        render.talk(f"  note     {note.rule}: {display_path(note.path)}")
+        render.talk(f"  note     {note.rule}: {render.path(note.path)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lanectl.cli import render
+from lanectl.cli import policy_paths, render
 from lanectl.errors import Remedy
 from lanectl.model.display import display
 from lanectl.model.root import ROOT_PATH, SIGNATURES_PATH
@@ -44,6 +44,7 @@ def show(trust: Trust, now: datetime, *, as_json: bool) -> None:
                 "accept": {"builder": [m.value for m in policy.accepted(Role.BUILDER)]},
                 "entries": [_entry(e) for e in found],
                 "root": _root(trust),
+                "rules": policy_paths.rules_document(trust.rules.ruling),
                 "warnings": [_warning(w) for w in warned],
             }
         )
@@ -57,6 +58,7 @@ def show(trust: Trust, now: datetime, *, as_json: bool) -> None:
             for e in found
         ]  # fmt: skip
         render.table(("role", "method", "", "name", "who", "from", "to", ""), rows)
+        policy_paths.show_rules(trust.rules.ruling)
     _warn(warned)
 
 

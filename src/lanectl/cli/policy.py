@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lanectl.cli import options, policies, render
+from lanectl.cli import options, policies, policy_paths, render
 from lanectl.cli.lanes import LaneCommand
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show, write nothing.")]
@@ -37,13 +37,22 @@ def show(
 
 @app.command("explain", cls=LaneCommand)
 def explain(
-    operator: options.OperatorFile = None, repo: options.Repo = ".", as_json: options.Json = False
+    path: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Say what would become of a change of it."),
+    ] = None,
+    operator: options.OperatorFile = None,
+    repo: options.Repo = ".",
+    as_json: options.Json = False,
 ) -> int:
-    """Say in words who may do what, and what ends within 14 days (any lane)."""
+    """Say in words who may do what; or whether paths may be changed, and why (any lane)."""
     from lanectl.wiring import policy as wiring
 
     shown = wiring.load(repo, operator)
-    policies.explain(shown.trust, shown.now, as_json=as_json)
+    if path:
+        policy_paths.explain(shown.trust, path, as_json=as_json)
+    else:
+        policies.explain(shown.trust, shown.now, as_json=as_json)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from lanectl.cli import render
@@ -55,12 +54,12 @@ def _exit_code(report: PullRequestReport) -> ExitCode:
 
 
 def _show(report: PullRequestReport, output: Format) -> None:
-    from lanectl.formats.report import to_annotations
+    from lanectl.formats.annotations import to_annotations
 
     if output is Format.JSON:
         render.document(_document(report))
     elif output is Format.GITHUB:
-        sys.stdout.write(to_annotations(report.findings))
+        render.block(to_annotations(report.findings))
     else:
         _show_text(report)
     render.findings(report.findings)

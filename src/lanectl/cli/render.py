@@ -1,5 +1,7 @@
 """Everything that is printed: data on stdout, talk on stderr, untrusted text through `display`.
 
+Whatever it is, no secret in it is shown (`formats/masked.py`).
+
 rich draws tables and progress on a terminal only: importing it costs as much as a whole `apply`.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import sys
@@ -35,17 +38,31 @@ def prepare_streams() -> None:
 
 def data(text: str) -> None:
     """Write one line of data to standard output."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(_masked(text) + "\n")
+
+
+def block(text: str) -> None:
+    """Write lines of data to standard output as they are."""
+    sys.stdout.write(_masked(text))
 
 
 def talk(text: str) -> None:
     """Write one line for people to standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_masked(text) + "\n")
+
+
+def path(raw: bytes) -> str:
+    """Return a path as it is shown."""
+    from lanectl.formats import masked
+
+    return masked.path(raw)
 
 
 def document(value: dict[str, Any]) -> None:
     """Write one JSON document to standard output; ASCII only, so safe on any terminal."""
-    data(json.dumps(value, indent=2, ensure_ascii=True))
+    from lanectl.formats import masked
+
+    sys.stdout.write(json.dumps(masked.document(value), indent=2, ensure_ascii=True) + "\n")
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -71,7 +88,7 @@ def progress(what: str) -> Iterator[None]:
 
 
 _MARKS = {
-    Decision.BLOCK: "✗", Decision.HOLD: "! held:", Decision.WARN: "! warning:", Decision.ALLOW: "✓ allowed:",
+    Decision.BLOCK: "✗", Decision.HOLD: "! held:", Decision.WARN: "· warning:", Decision.ALLOW: "✓ allowed:",
 }  # fmt: skip
 
 
@@ -95,17 +112,30 @@ def count(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def findings(found: Sequence[Finding]) -> None:
-    """Write findings to standard error: rule, place, got and expected, what to do."""
-    for finding in found:
-        where = f" {display(finding.where)}" if finding.where else ""
-        line = f":{finding.line}" if finding.line else ""
-        talk(f"{_MARKS[finding.decision]} {finding.rule.id}{where}{line}")
-        talk(f"    {finding.rule.title}")
-        if finding.got or finding.expected:
-            talk(
-                f"    got {display(finding.got) or 'nothing'}, expected {display(finding.expected)}"
-            )
-        remedy(finding.rule.remedy)
+    """Write findings to standard error, the strictest first; a rule's title and remedy once."""
+    from lanectl.formats.masked import shown
+
+    ordered = sorted(found, key=lambda f: -f.decision.strictness)
+    groups = itertools.groupby(ordered, key=lambda f: (f.rule, f.decision))
+    for (rule, decision), group in groups:
+        for number, finding in enumerate(group):
+            where = f" {shown(finding.where)}" if finding.where else ""
+            line = f":{finding.line}" if finding.line else ""
+            because = f" ({shown(finding.allowed_by)})" if finding.allowed_by else ""
+            talk(f"{_MARKS[decision]} {rule.id}{where}{line}{because}")
+            if decision is Decision.ALLOW:
+                continue
+            if number == 0:
+                talk(f"    {rule.title}")
+            if finding.got or finding.expected:
+                got = shown(finding.got) or "nothing"
+                talk(f"    got {got}, expected {shown(finding.expected)}")
+            if finding.fingerprint:
+                talk(f"    fingerprint {finding.fingerprint}")
+            if finding.approval is not None:
+                remedy(finding.approval)
+        if decision is not Decision.ALLOW:
+            remedy(rule.remedy)
 
 
 def remedy(what: Remedy) -> None:
@@ -207,6 +237,12 @@ def silence_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _masked(text: str) -> str:
+    from lanectl.formats import masked
+
+    return masked.text(text)
+
+
 def _draw(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -214,7 +250,7 @@ def _draw(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     drawn = Table(*headers, box=None, pad_edge=False, show_header=any(headers))
     for row in rows:
-        drawn.add_row(*(escape(cell) for cell in row))
+        drawn.add_row(*(escape(_masked(cell)) for cell in row))
     # As wide as it must be: the terminal may wrap a digest, but nothing may cut it.
     Console(
         width=sum(max(len(r[n]) + 2 for r in (headers, *rows)) for n in range(len(headers)))

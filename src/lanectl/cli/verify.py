@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,7 +82,7 @@ def command(
         report = verify(
             submission, trust=trust, untrusted=why, repository=side.repository,
             system=side.system, gpg=side.gpg, commit=commit, admission=neutral.admission(bundle),
-            replay=not no_replay,
+            replay=not no_replay, published=neutral.approvals(bundle),
         )  # fmt: skip
     show(report, why, bundle, shown)
     return exit_code(report)
@@ -98,14 +97,16 @@ def exit_code(report: VerificationReport) -> ExitCode:
 
 def show(report: VerificationReport, why: LaneError | None, bundle: str, output: Format) -> None:
     """Write a report in one of its formats."""
-    from lanectl.formats import report as formats
+    from lanectl.formats.annotations import to_annotations
+    from lanectl.formats.report import to_json
+    from lanectl.formats.sarif import to_sarif
 
     if output is Format.JSON:
-        render.document(formats.to_json(report))
+        render.document(to_json(report))
     elif output is Format.SARIF:
-        render.document(formats.to_sarif(report, bundle))
+        render.document(to_sarif(report, bundle))
     elif output is Format.GITHUB:
-        sys.stdout.write(formats.to_annotations(report.findings))
+        render.block(to_annotations(report.findings))
     else:
         _show_text(report)
     if why is not None:

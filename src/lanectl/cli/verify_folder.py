@@ -15,8 +15,8 @@ from lanectl.cli import render
 from lanectl.cli.options import Format
 from lanectl.errors import ExitCode, LaneError
 from lanectl.flows.verify_many import Judged, worst
-from lanectl.formats import report as formats
-from lanectl.formats import report_many
+from lanectl.formats import annotations as github
+from lanectl.formats import report_many, sarif
 from lanectl.model.display import display, display_path
 from lanectl.model.report import Outcome
 
@@ -55,7 +55,7 @@ def judge(
             for place, answer in zip(session.places, answers, strict=True):
                 said = _heard(place, answer, folder, output)
                 if output is not Format.SARIF:
-                    sys.stdout.write(said.body)
+                    render.block(said.body)
                     sys.stdout.flush()  # who reads it sees each as it comes
                     said = msgspec.structs.replace(said, body="")
                 told.append(said)
@@ -89,9 +89,9 @@ def _written(judged: Judged, folder: str, output: Format) -> Said:
     elif output is Format.JSON:
         body = report_many.to_line(judged.report, judged.place) + "\n"
     elif output is Format.SARIF:
-        body = json.dumps(formats.to_sarif(judged.report, path))
+        body = json.dumps(sarif.to_sarif(judged.report, path))
     elif output is Format.GITHUB:
-        body = formats.to_annotations(judged.report.findings, display(path))
+        body = github.to_annotations(judged.report.findings, display(path))
     else:
         slug = judged.report.statement.handoff.slug if judged.report.statement else "-"
         rules = ", ".join(dict.fromkeys(f.rule.id for f in judged.report.findings))
@@ -107,7 +107,7 @@ def _problem(judged: Judged, path: str, output: Format) -> str:
     if output is Format.SARIF:
         return json.dumps(report_many.unjudged_sarif(path, why))
     if output is Format.GITHUB:
-        return formats.to_warning(f"{display(path)}: {why}")
+        return github.to_warning(f"{display(path)}: {why}")
     return _line(judged, "-", "-", display(why))
 
 
@@ -120,7 +120,7 @@ def _sum_up(told: list[Said], output: Format) -> None:
     counted = Counter(said.outcome for said in told)
     if output is Format.SARIF:
         found: list[dict[str, Any]] = [json.loads(said.body) for said in told]
-        worst_first = (Outcome.REJECTED, Outcome.UNVERIFIED, Outcome.ACCEPTED)
+        worst_first = (Outcome.REJECTED, Outcome.HELD, Outcome.UNVERIFIED, Outcome.ACCEPTED)
         render.document(report_many.join_sarif(found, next(o for o in worst_first if counted[o])))
     elif output is Format.TEXT:
         parts = ", ".join(f"{counted[o]} {o.value}" for o in Outcome)

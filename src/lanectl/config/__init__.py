@@ -6,6 +6,7 @@ belongs to the operator. Unknown keys are refused: a misspelt limit must not be 
 
 from __future__ import annotations
 
+from lanectl.config.rules import parse_ruling
 from lanectl.config.table import Table, bad, read_toml
 from lanectl.config.trust import parse_trust
 from lanectl.model.address import Address
@@ -35,10 +36,12 @@ def parse_rules(data: bytes) -> Rules:
     pull_requests = table.section("pull_requests")
     required = pull_requests.flag("require_handoff", default=False)
     pull_requests.end()
+    ruling = parse_ruling(table.section("rules"))
     trust = parse_trust(table.section("trust"))
     table.end()
     try:
-        return Rules(RepositoryId(identifier) if identifier else None, paths, required, trust=trust)
+        known = RepositoryId(identifier) if identifier else None
+        return Rules(known, paths, required, ruling, trust)
     except ValueError as error:
         raise bad(RULES_PATH, "repository.id", str(error)) from error
 

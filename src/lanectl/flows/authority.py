@@ -14,7 +14,7 @@ from lanectl.model.authority import SIGNERS, Counted, Record, Standing
 from lanectl.model.display import display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from lanectl.model.evidence import Trust
@@ -54,11 +54,46 @@ def give(
     Raises UntrustedError for a key that may not give it (nothing is recorded then, or what was
     recorded counts as absent), UsageError for an order that is none, and what the ledger raises.
     """
+    [given] = give_all(
+        registry, signer, kind, reason, [subject or {}], issued=issued, expires=expires
+    )
+    return given
+
+
+def give_all(
+    registry: Registry,
+    signer: Signer,
+    kind: EventKind,
+    reason: str,
+    subjects: Iterable[Mapping[str, str]],
+    *,
+    issued: datetime | None = None,
+    expires: datetime | None = None,
+) -> tuple[Counted, ...]:
+    """Give an order for each of these subjects, as `give` does, and look once whether they count."""
     _refuse_signer(registry, signer, kind)
-    record = Record(
-        kind, registry.ledger.id, registry.trust.operator.repository, issued or registry.system.now(),
-        registry.system.nonce(), reason, dict(subject or {}), expires,
-    )  # fmt: skip
+    repository, at = registry.trust.operator.repository, issued or registry.system.now()
+    given = [
+        Record(
+            kind, registry.ledger.id, repository, at, registry.system.nonce(), reason, dict(s), expires,
+        )
+        for s in subjects
+    ]  # fmt: skip
+    for record in given:
+        _record(registry, signer, record)
+    after = registry.standing()
+    counted = {one.record.id: one for one in after.counted if one.record in given}
+    for record in given:
+        if record.id not in counted:
+            because = (i.because for i in after.ignored if i.id == record.id)
+            raise UntrustedError(
+                "the order was recorded, but does not count",
+                why=next(because, "it is not there"),
+            )
+    return tuple(counted[record.id] for record in given)
+
+
+def _record(registry: Registry, signer: Signer, record: Record) -> None:
     try:
         event = records.to_event(
             record, signer.public, signer.sign, actor=f"key:sha256:{signer.public.id}"
@@ -68,12 +103,6 @@ def give(
     recorded = registry.ledger.record(event)
     if recorded.event != event:
         raise ConflictError("the ledger answered with another event than the one it was given")
-    after = registry.standing()
-    for one in after.counted:
-        if one.record == record:
-            return one
-    because = next((i.because for i in after.ignored if i.id == record.id), "it is not there")
-    raise UntrustedError("the order was recorded, but does not count", why=because)
 
 
 def _refuse_signer(registry: Registry, signer: Signer, kind: EventKind) -> None:

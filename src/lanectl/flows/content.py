@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lanectl.formats import lockfiles
+from lanectl.model import links, protected
 from lanectl.model.change import Mode
 from lanectl.model.content import BLOB_LIMIT, Content, Words
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _TOTAL = 32 << 20
 """Bytes of all blobs together that are looked into: the smallest first."""
+
+_MAX_LINK = 4096
 
 _FILES = frozenset({Mode.FILE, Mode.EXECUTABLE})
 
@@ -41,15 +44,31 @@ def gather(
     )
     after = {e.path: e.id for e in found if e.mode in _FILES}
     before = _before(after, files)
-    kept = {*after.values(), *before.values()}
+    tree = objects.listing(result_tree)
+    linked = _links(tree, files)
+    kept = {*after.values(), *before.values(), *linked.values()}
     read = objects.blobs(kept, limit=BLOB_LIMIT)  # an SBOM must not depend on what else changed
     blobs = {**read, **objects.blobs(set(ids) - kept, limit=BLOB_LIMIT, total=_TOTAL)}
     return Content(
-        files=tuple(files), blobs=blobs, tree=objects.listing(result_tree),
+        files=tuple(files), blobs=blobs, tree=tree,
+        links={p: target for p, i in linked.items() if (target := _target(blobs.get(i)))},
         lockfiles={path: blobs.get(blob) for path, blob in after.items()},
         base_lockfiles={path: blobs.get(blob) for path, blob in before.items()},
         members=members, words=words, rules=rules,
     )  # fmt: skip
+
+
+def _links(tree: bytes, files: Sequence[FileChange]) -> dict[bytes, ObjectId]:
+    """Return the links of the result tree, where it matters to the change what they lead to."""
+    found = dict(links.in_listing(tree))
+    if any(f.target is not None for f in files) or any(map(protected.bearing, found)):
+        return found
+    return {}
+
+
+def _target(blob: bytes | None) -> bytes:
+    """Return a link's target; empty for one that no system would follow."""
+    return blob if blob and len(blob) <= _MAX_LINK else b""
 
 
 def _before(after: Mapping[bytes, ObjectId], files: Sequence[FileChange]) -> dict[bytes, ObjectId]:

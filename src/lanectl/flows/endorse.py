@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lanectl.config import parse_rules
 from lanectl.errors import Remedy, UnreadableError, UsageError
 from lanectl.flows.init import PlannedFile
 from lanectl.flows.root import RootState, differences, digests, read_state
+from lanectl.flows.rules import read_rules
 from lanectl.flows.trust import REGISTER, read_trust, refuse_shared_root
 from lanectl.formats import keyring
 from lanectl.formats import root as formats
@@ -97,7 +97,7 @@ def endorse(
     for path in (RULES_PATH, keyring.PATH):
         if path not in files:
             raise UnreadableError(f"there is no {path} here", remedies=(REGISTER,))
-    rules = parse_rules(files[RULES_PATH])
+    rules = read_rules(files[RULES_PATH])
     present = read_state(files)
     refuse_shared_root(present.root, read_trust(rules, files).keyring)
     named = rules.repository or repository

@@ -38,6 +38,7 @@ _PUBLISHED: Final = frozenset(
     {HandoffState.PUBLISHED, HandoffState.MERGED, HandoffState.ROLLED_BACK, HandoffState.WITHDRAWN}
 )
 """States in which a freeze stops nothing."""
+_REFUSALS: Final = frozenset({EventKind.REFUSED, EventKind.HELD})
 _BUNDLES: Final = frozenset({EventKind.QUEUED, EventKind.APPLIED})
 
 
@@ -131,7 +132,9 @@ def _tell(row: HandoffRow, ledger: Ledger, orders: Sequence[Event], counted: Sta
     """Return a handoff's own events, the signed records about its bundles, and freezes in its way."""
     own = list(ledger.events(handoff=row.key))
     bundles = {row.bundle, *(e.event.data["bundle"] for e in own if "bundle" in e.event.data)}
-    about = [e for e in orders if e.event.handoff is None and _subject(e) in bundles]
+    about = [e for e in orders if e.event.handoff is None and _subject(e, "bundle") in bundles]
+    given = {e.event.id for e in about if e.event.kind is EventKind.APPROVAL}
+    about += [e for e in orders if _subject(e, "approval") in given]
     out = [e.seq for e in own if e.event.kind is EventKind.PUBLISHED]
     span = range(own[0].seq, out[0]) if own and out else range(own[0].seq if own else 0, 1 << 63)
     freezes = [e for e in orders if e.event.kind in _FREEZES and e.seq in span]
@@ -176,7 +179,7 @@ def _fold(entries: Iterable[Entry]) -> Iterator[Entry]:
                 data={**done[place].data, **entry.data},
             )  # fmt: skip
             continue
-        if done and entry.kind is EventKind.REFUSED and _is_same(done[-1], entry):
+        if done and entry.kind in _REFUSALS and _is_same(done[-1], entry):
             done[-1] = replace(done[-1], ended=entry.at, times=done[-1].times + 1)
             continue
         if entry.kind is EventKind.STEP_INTENDED:
@@ -198,6 +201,6 @@ def _record(event: Event) -> Record | None:
         return None
 
 
-def _subject(event: Event) -> str:
+def _subject(event: Event, name: str) -> str:
     record = _record(event)
-    return record.subject.get("bundle", "") if record else event.event.data.get("bundle", "")
+    return record.subject.get(name, "") if record else event.event.data.get(name, "")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from lanectl.errors import LaneError, UnavailableError
 from lanectl.flows.anchor import make_anchor, newest
-from lanectl.flows.approvals import in_force
+from lanectl.flows.approvals import in_force, to_publish
 from lanectl.flows.authority import Registry
 from lanectl.flows.fetch import fetch_trust
 from lanectl.flows.recorder import Recorder, refuse_clock, replay
@@ -78,6 +78,10 @@ class Office(Struct, frozen=True):
     def approvals(self, bundle: Digest, repository: ApplyingRepository) -> tuple[Approval, ...]:
         """Return the approvals of a bundle that count now; asks the ledger anew."""
         return in_force(self.registry.standing().approvals, bundle, self.trust, repository)
+
+    def records(self, bundle: Digest) -> bytes:
+        """Return the signed approvals and withdrawals about a bundle, as they are published."""
+        return to_publish(self.registry, bundle)
 
     def refuse_frozen(self, bundle: Digest) -> None:
         """Raise HeldError under a freeze that no override lifts for this bundle; asks the ledger anew."""

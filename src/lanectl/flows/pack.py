@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from lanectl import checks
-from lanectl.config import parse_rules
 from lanectl.errors import Remedy, UsageError
 from lanectl.flows import words
 from lanectl.flows.content import gather
+from lanectl.flows.rules import read_rules
 from lanectl.flows.sign import outer_statement, sign_bundle
 from lanectl.formats import archive, envelope, rollback, sbom, statement
 from lanectl.model import bundle as names
@@ -188,7 +188,7 @@ def _rules(repository: BuilderRepository, change: ChangeSet) -> tuple[Rules, Dig
     """Return the base's rules: the only ones that a sandboxed Builder has for certain."""
     found = repository.objects.files_at(change.base_tree, (RULES_PATH,), limit=_FILE_LIMIT)
     data = found.get(RULES_PATH)
-    return (parse_rules(data), Digest.of(data)) if data is not None else (Rules(), None)
+    return (read_rules(data), Digest.of(data)) if data is not None else (Rules(), None)
 
 
 def _rollbacks(

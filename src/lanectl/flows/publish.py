@@ -19,7 +19,6 @@ from lanectl.formats.pull_request import check_output, pull_request
 from lanectl.formats.rollback_request import rollback_request
 from lanectl.formats.sbom_delta import component_delta
 from lanectl.model.handoff import is_applied
-from lanectl.model.names import Digest
 from lanectl.model.pull_request import Proposal
 from lanectl.ports.publishing import CheckRun, NewPullRequest, PullRequestState
 
@@ -99,7 +98,7 @@ def publish(
     proposal = Proposal(verified, files, delta, commit)
     remote, forge, journal = outside.remote, outside.forge, outside.journal
     _step(
-        journal, _bundle_step(journal, admitted), {"admission": Digest.of(admitted.file)},
+        journal, _bundle_step(journal, admitted), admitted.facts,
         lambda: push_bundle(remote, repository, verified, submission, admitted),
     )  # fmt: skip
     if journal.done("push") is None:
@@ -111,9 +110,11 @@ def publish(
 
 
 def _bundle_step(journal: Journal, admitted: Admitted) -> str:
-    """Return the step that publishes the bundle: one of its own for an admission that came later."""
-    done, admission = journal.done("bundle"), Digest.of(admitted.file)
-    return "bundle" if done is None or done.get("admission") == admission else f"bundle:{admission}"
+    """Return the step that publishes the bundle: one of its own for an admission or approval later."""
+    done, facts = journal.done("bundle"), admitted.facts
+    if done is None or {k: done[k] for k in ("admission", "approvals") if k in done} == facts:
+        return "bundle"
+    return f"bundle:{':'.join(facts.values())}"
 
 
 def publish_rollback(

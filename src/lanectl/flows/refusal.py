@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lanectl.errors import ConflictError, UnavailableError
+from lanectl.formats.secrets import scan
 from lanectl.model.decision import Decision
 from lanectl.model.ledger import LEASE, Claim, EventKind
 from lanectl.model.report import Outcome
@@ -19,13 +20,20 @@ _STOPS = frozenset({Decision.HOLD, Decision.BLOCK})
 
 
 def record_refusal(office: Office, report: VerificationReport) -> None:
-    """Record why a bundle is refused or held, on its handoff if an Enforcer can tell which that is."""
+    """Record why a bundle is refused or held, on its handoff if an Enforcer can tell which that is.
+
+    A handoff whose very name holds a secret is not named: the ledger forgets nothing.
+    """
     kind = EventKind.HELD if report.outcome is Outcome.HELD else EventKind.REFUSED
     stopping = (f.rule.id for f in report.findings if f.decision in _STOPS)
     rules = " ".join(dict.fromkeys(stopping))
     data = {"bundle": report.digest, "rules": rules or "not-judged"}
     said = report.statement.handoff if report.statement and report.signer else None
-    if said is None or said.repository != office.trust.operator.repository:
+    if (
+        said is None
+        or said.repository != office.trust.operator.repository
+        or scan(said.slug.encode())
+    ):
         office.recorder.note(kind, None, data)
         return
     key, ledger = said.key, office.recorder.ledger

@@ -25,6 +25,7 @@ from lanectl.flows.summarize import own_summary
 from lanectl.flows.trust import read_operator
 from lanectl.flows.verify import verify
 from lanectl.model.admission import Admission
+from lanectl.model.approval import refuse_ended
 from lanectl.model.handoff import feature_branch
 from lanectl.model.ledger import LEASE, Claim, EventKind, HandoffKey, HandoffState
 from lanectl.model.names import Digest
@@ -32,6 +33,7 @@ from lanectl.model.report import Outcome, VerificationReport
 
 if TYPE_CHECKING:
     from lanectl.flows.office import Enforcer
+    from lanectl.model.approval import Approval
     from lanectl.model.ledger import HandoffRow, Head
     from lanectl.model.report import VerifiedBundle
     from lanectl.model.submission import Submission
@@ -60,6 +62,7 @@ class _Job(Struct, frozen=True):
     submission: Submission
     report: VerificationReport
     key: HandoffKey
+    approvals: tuple[Approval, ...]
 
 
 def submit(
@@ -78,25 +81,29 @@ def submit(
     remote = enforcer.remote(operator) if wishes else None
     with opened(enforcer, operator, remote, changes=not dry_run) as office:
         office.refuse_frozen(Digest.of(submission.artifact))
-        report = _verify(enforcer, office, submission)
+        report, approvals = _verify(enforcer, office, submission)
         if report.outcome is not Outcome.ACCEPTED:
             if not dry_run:
                 record_refusal(office, report)
             return Submitted(report)
         verified = report.accept()
         key = verified.statement.handoff.key
-        job = _Job(enforcer, office, remote, verified, submission, report, key)
+        job = _Job(enforcer, office, remote, verified, submission, report, key, approvals)
         if dry_run:
             return Submitted(report, _plan(job, sign=sign))
         return _act(job, wishes, sign=sign)
 
 
-def _verify(enforcer: Enforcer, office: Office, submission: Submission) -> VerificationReport:
+def _verify(
+    enforcer: Enforcer, office: Office, submission: Submission
+) -> tuple[VerificationReport, tuple[Approval, ...]]:
+    """Return the report, and the approvals that it was made under."""
     approvals = office.approvals(Digest.of(submission.artifact), enforcer.repository)
-    return verify(
+    report = verify(
         submission, trust=office.trust, untrusted=None, repository=enforcer.repository,
         system=enforcer.system, gpg=enforcer.gpg, approvals=approvals,
     )  # fmt: skip
+    return report, approvals
 
 
 def _act(job: _Job, wishes: Wishes | None, *, sign: bool) -> Submitted:
@@ -237,11 +244,19 @@ def _put(job: _Job, *, sign: bool, dry_run: bool) -> Applied:
     )  # fmt: skip
 
 
+def _may_push(job: _Job, applied: Applied, approvals: tuple[Approval, ...]) -> None:
+    """Raise HeldError under a freeze, or if an approval has ended since the bundle was verified."""
+    job.office.refuse_frozen(applied.bundle)
+    if approvals:
+        now = job.office.approvals(applied.bundle, job.enforcer.repository)
+        refuse_ended(approvals, now)
+
+
 def _publish(
     job: _Job, applied: Applied, admitted: Admitted, claim: Claim, wishes: Wishes
 ) -> Submitted:
     office, enforcer = job.office, job.enforcer
-    verified, submission = job.verified, job.submission
+    verified, submission, approvals = job.verified, job.submission, job.approvals
     if applied.bundle != verified.bundle.digest or applied.state is ApplyState.FOUND:
         kept = enforcer.store.kept(applied.bundle)
         if kept is None and applied.bundle != verified.bundle.digest:
@@ -251,7 +266,7 @@ def _publish(
             )
         if kept is not None and kept != submission:
             submission = kept
-            first = _verify(enforcer, office, submission)
+            first, approvals = _verify(enforcer, office, submission)
             if first.outcome is not Outcome.ACCEPTED:
                 return Submitted(first)
             verified = first.accept()
@@ -264,7 +279,8 @@ def _publish(
     admitted = replace(admitted, summary=own_summary(office, admitted, verified, submission))
     with enforcer.forge(office.trust.operator) as forge:
         journal = office.journal(applied.bundle, job.key, claim)
-        outside = Outside(job.remote, forge, journal, lambda: office.refuse_frozen(applied.bundle))
+        outside = Outside(job.remote, forge, journal, lambda: _may_push(job, applied, approvals))
+        admitted = replace(admitted, approvals=office.records(applied.bundle))
         published = publish(
             applied, verified, submission, admitted, job.report.files, outside=outside,
             trust=office.trust, repository=enforcer.repository, store=enforcer.store, wishes=wishes,

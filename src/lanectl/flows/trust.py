@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from lanectl.config import parse_operator, parse_rules
+from lanectl.config import parse_operator
 from lanectl.config.trust_files import LIMIT, named_files, refuse_incomplete
 from lanectl.errors import LaneError, Remedy, UnreadableError, UntrustedError
 from lanectl.flows.root import read_state, require_root
+from lanectl.flows.rules import read_rules
 from lanectl.formats import keyring
 from lanectl.model.display import display
 from lanectl.model.evidence import Trust
@@ -93,7 +94,7 @@ def load_trust(
         ref=operator.ref,
         tip=tip,
     )
-    rules = parse_rules(files[RULES_PATH])
+    rules = read_rules(files[RULES_PATH])
     _refuse_other_repository(rules, operator)
     trusted = read_trust(rules, files | _read(repository, tip, tuple(named_files(rules.trust))))
     refuse_shared_root(root, trusted.keyring)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from lanectl import checks
 from lanectl.flows.content import gather
 from lanectl.flows.verify_admission import find_admission, settle_admission
+from lanectl.flows.verify_approvals import find_approvals
 from lanectl.flows.verify_signature import gather_signatures, reading
 from lanectl.formats import archive, statement
 from lanectl.model import slsa
@@ -24,6 +25,8 @@ from lanectl.model.report import Outcome, VerificationReport
 from lanectl.model.settings import Limits, Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lanectl.errors import LaneError
     from lanectl.model.approval import Approval
     from lanectl.model.bundle import Handoff
@@ -48,6 +51,7 @@ def verify(
     gpg: GpgReader | None = None,
     approvals: tuple[Approval, ...] = (),
     replay: bool = True,
+    published: Iterable[bytes] = (),
 ) -> VerificationReport:
     """Return the report over a bundle, with all findings of the steps that could run.
 
@@ -55,6 +59,7 @@ def verify(
     at best, and `untrusted` says why. Under a good `admission`, the file's bytes, the bundle is
     judged by the time it was admitted at: `apply` never gives one. Without `gpg` a GPG signature
     is not judged; without `replay` the steps that need the base are not, so nothing is accepted.
+    `approvals` are those that count by the ledger, `published` files of approvals.
     """
     evidence = Evidence(
         now=system.now(),
@@ -74,6 +79,7 @@ def verify(
     evidence = settle_admission(gather_signatures(evidence, submission, gpg, at))
     if at != evidence.now:  # an admission that is none: what counts is the present
         evidence = gather_signatures(evidence, submission, gpg, evidence.now)
+    evidence = find_approvals(evidence, published, repository)
     if trust is None or checks.is_authenticated(evidence):
         evidence = _gather_content(evidence, submission.artifact, repository if replay else None)
     statement_read = evidence.outer or evidence.inner

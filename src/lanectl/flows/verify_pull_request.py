@@ -16,7 +16,8 @@ from lanectl.errors import RefusedError, UntrustedError
 from lanectl.flows.rollback import recompute
 from lanectl.flows.trust import load_trust, read_operator
 from lanectl.flows.verify import verify
-from lanectl.model.bundle import ADMISSION_SUFFIX, ARTIFACT
+from lanectl.formats import approvals
+from lanectl.model.bundle import ADMISSION_SUFFIX, APPROVALS_SUFFIX, ARTIFACT
 from lanectl.model.display import display
 from lanectl.model.handoff import APPLIED, ROLLED_BACK, bundle_ref, parse_message
 from lanectl.model.pull_request_evidence import (
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from lanectl.ports.signing import GpgReader
 
 _LONGEST: Final = 50
-"""Marker commits of one pull request that are looked at: attempts of one handoff."""
+"""Marker commits of one pull request that are looked at: attempts of one handoff. Also how often
+a bundle may be published."""
 
 
 def verify_pull_request(
@@ -96,7 +98,7 @@ def _gather(
 ) -> PullRequestEvidence:
     line, below = _walk(head, repository)
     kind = _kind(opened.head_branch, head, has_markers=bool(line))
-    bundles = _bundles(line, remote, repository) if kind is Kind.HANDOFF else {}
+    bundles = _bundles(line, remote) if kind is Kind.HANDOFF else {}
     chain = [
         Judged(commit, _judge(commit, bundles, trust, repository, system=system, gpg=gpg))
         for commit in (line if kind is Kind.HANDOFF else ())
@@ -137,16 +139,12 @@ def _kind(branch: str, head: CommitFacts, *, has_markers: bool) -> Kind:
     return Kind.HANDOFF if has_markers or branch.startswith("feature/") else Kind.OTHER
 
 
-def _bundles(
-    line: list[CommitFacts], remote: Remote, repository: TargetRepository
-) -> Mapping[str, ObjectId]:
-    """Return the trees published for the bundles that these commits name, by ref."""
+def _bundles(line: list[CommitFacts], remote: Remote) -> Mapping[str, ObjectId]:
+    """Return the commits published for the bundles that these commits name, by ref."""
     markers = [parse_message(commit.message) for commit in line]
     refs = sorted({bundle_ref(marker.trailers.bundle) for marker in markers if marker})
     there = remote.heads(*refs)
-    fetched = remote.fetch(sorted(there)) if there else {}
-    trees = {ref: repository.commit_tree(commit) for ref, commit in fetched.items()}
-    return {ref: tree for ref, tree in trees.items() if tree}
+    return remote.fetch(sorted(there)) if there else {}
 
 
 def _judge(
@@ -160,12 +158,13 @@ def _judge(
 ) -> VerificationReport | None:
     """Return the report over the bundle published for a commit, or None if there is none."""
     marker = parse_message(commit.message)
-    tree = bundles.get(bundle_ref(marker.trailers.bundle)) if marker else None
-    if tree is None:
+    published = bundles.get(bundle_ref(marker.trailers.bundle)) if marker else None
+    trees = _history(published, repository) if published else []
+    if not trees:
         return None
     names = tuple(ARTIFACT + suffix for suffix in ("", *SUFFIXES, ADMISSION_SUFFIX))
     limit = trust.operator.limits.inflated + (1 << 20)
-    found = repository.objects.files_at(tree, names, limit=limit)
+    found = repository.objects.files_at(trees[0], names, limit=limit)
     if ARTIFACT not in found:
         return None
     beside = {name.removeprefix(ARTIFACT): data for name, data in found.items()}
@@ -173,4 +172,22 @@ def _judge(
         Submission.of(found[ARTIFACT], beside), trust=trust, untrusted=None,
         repository=repository, system=system, commit=commit.id,
         admission=beside.get(ADMISSION_SUFFIX), admission_required=True, gpg=gpg,
+        published=_approvals(trees, repository),
     )  # fmt: skip
+
+
+def _history(published: ObjectId, repository: TargetRepository) -> list[ObjectId]:
+    """Return the trees that were published for a bundle, the newest first."""
+    trees: list[ObjectId] = []
+    at = repository.find_commit(published)
+    while at is not None and len(trees) < _LONGEST:
+        trees.append(at.tree)
+        at = repository.find_commit(at.parents[0]) if at.parents else None
+    return trees
+
+
+def _approvals(trees: list[ObjectId], repository: TargetRepository) -> set[bytes]:
+    """Return every file of approvals that was published: what a later one left out counts, too."""
+    name = ARTIFACT + APPROVALS_SUFFIX
+    files = (repository.objects.files_at(t, (name,), limit=approvals.LIMIT) for t in trees)
+    return {found[name] for found in files if name in found}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from lanectl.model.display import display_path
+from lanectl.formats import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def write(
         "rebase_on": target.tip,
         "files": [
             {
-                "path": display_path(c.path),
+                "path": masked.path(c.path),
                 "base": _side(c.base, blobs),
                 "target": _side(c.ours, blobs),
                 "handoff": _side(c.theirs, blobs),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lanectl.formats import json
+from lanectl.formats import json, masked
 from lanectl.formats.markdown import code, cut, cut_lines, fence, table
 from lanectl.model.bundle import PATCH
 from lanectl.model.change import Mode
-from lanectl.model.display import display, display_lines, display_path
+from lanectl.model.display import display, display_lines
 from lanectl.model.pull_request import Annotation, CheckOutput, PullRequestText
 from lanectl.model.report import MalformedError
 from lanectl.model.signer import Method
@@ -128,8 +128,8 @@ def _file_line(file: FileChange) -> str:
         "deleted": file.old_mode,
         "modified": file.new_mode,
     }.get(file.kind, f"{file.old_mode} -> {file.new_mode}")
-    target = f" -> {display_path(file.target)}" if file.target is not None else ""
-    return f"{file.kind:<8} {modes:<16} {display_path(file.path)}{target}"
+    target = f" -> {masked.path(file.target)}" if file.target is not None else ""
+    return f"{file.kind:<8} {modes:<16} {masked.path(file.path)}{target}"
 
 
 def _components(delta: ComponentDelta) -> list[str]:
@@ -158,13 +158,13 @@ def _annotations(proposal: Proposal) -> Iterator[Annotation]:
 def _path(path: bytes) -> str:
     """Return the path as the forge knows it, unless something in it must not be shown raw."""
     text = path.decode(errors="replace")
-    return text if text.isprintable() and "\ufffd" not in text else display_path(path)
+    return text if text.isprintable() and "\ufffd" not in text else masked.path(path)
 
 
 def _unseen(file: FileChange, binary: set[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:
     old, new = file.old_mode, file.new_mode
     if new == Mode.LINK:
-        yield "Symbolic link", f"It points to {display_path(file.target or b'')}."
+        yield "Symbolic link", f"It points to {masked.path(file.target or b'')}."
     if new == Mode.SUBMODULE:
         yield "Submodule", f"It names commit {file.new_id}, which lies in another repository."
     if new == Mode.EXECUTABLE != old:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lanectl.formats import report as formats
+from lanectl.formats import sarif
 from lanectl.model.display import display
 from lanectl.model.names import Digest
 from lanectl.model.report import Outcome, VerificationReport
@@ -37,7 +38,7 @@ def unjudged_line(place: bytes, why: str) -> str:
 
 def unjudged_sarif(artifact: str, why: str) -> dict[str, Any]:
     """Return a SARIF log that tells what could not be judged: a notification, no result."""
-    log = formats.to_sarif(_NOTHING, artifact)
+    log = sarif.to_sarif(_NOTHING, artifact)
     text = f"{display(artifact)}: {display(why)}"
     notice = {"level": "error", "message": {"text": text}}
     log["runs"][0]["invocations"] = [
@@ -48,7 +49,7 @@ def unjudged_sarif(artifact: str, why: str) -> dict[str, Any]:
 
 def join_sarif(logs: Iterable[dict[str, Any]], outcome: Outcome) -> dict[str, Any]:
     """Return one SARIF log of one run with what these logs say, and the outcome over all."""
-    joined = formats.to_sarif(_NOTHING, "")
+    joined = sarif.to_sarif(_NOTHING, "")
     run = joined["runs"][0]
     rules: dict[str, dict[str, Any]] = {}
     notices: list[dict[str, Any]] = []
@@ -57,7 +58,7 @@ def join_sarif(logs: Iterable[dict[str, Any]], outcome: Outcome) -> dict[str, An
         rules |= {rule["id"]: rule for rule in one["tool"]["driver"]["rules"]}
         run["results"] += one["results"]
         for invocation in one.get("invocations", ()):
-            notices += invocation["toolExecutionNotifications"]
+            notices += invocation.get("toolExecutionNotifications", ())
     run["tool"]["driver"]["rules"] = list(rules.values())
     run["properties"] = {"outcome": outcome.value}
     if notices:

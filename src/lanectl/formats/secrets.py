@@ -35,7 +35,8 @@ _OPEN: Final = re.compile(rb"authDomain|firebaseapp|current_key|maps/api/js")
 _KNOWN_CLAIMS: Final = (b'"sub":"1234567890"', b'"iss":"supabase-demo"')
 _TOKENS: Final = tuple((anchor, kind) for kind in TOKENS for anchor in kind.anchors)
 _NEIGHBOURS: Final = tuple((anchor, kind) for kind in NEIGHBOURS for anchor in kind.anchors)
-_MASK: Final = b"<secret>"
+MASK: Final = b"<secret>"
+"""What stands where a secret stood."""
 
 
 def scan(data: bytes) -> dict[str, Secret]:
@@ -60,7 +61,7 @@ def line_of(data: bytes, secret: Secret) -> int:
 def mask(data: bytes) -> bytes:
     """Return a text with every secret in it replaced: for a name that has to be shown."""
     for secret in scan(data).values():
-        data = data.replace(secret.raw, _MASK)
+        data = data.replace(secret.raw, MASK)
     return data
 
 

@@ -7,11 +7,13 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from lanectl.errors import HeldError, Remedy
 from lanectl.model.change import Mode
 from lanectl.model.decision import Kind
+from lanectl.model.display import display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lanectl.model.bundle import Handoff
     from lanectl.model.change import FileChange
@@ -31,14 +33,29 @@ class Approval(Struct, frozen=True):
     signer: Key
     binding: Mapping[str, str]
 
-    def is_for(self, wanted: Mapping[str, str], builder: Signer | None) -> bool:
+    def is_for(self, wanted: Mapping[str, str], builders: Sequence[Signer]) -> bool:
         """Whether it is bound to exactly this hold, its policy commit aside.
 
-        Never where its signer is who signed the bundle.
+        Never where its signer is one of who signed the bundle, or nobody did.
         """
-        if builder is None or builder.is_same_person(self.signer):
+        if self.binding.get("path") != wanted["path"]:
+            return False
+        if not builders or any(b.is_same_person(self.signer) for b in builders):
             return False
         return {k: v for k, v in self.binding.items() if k != POLICY} == dict(wanted)
+
+
+def refuse_ended(before: Iterable[Approval], now: Iterable[Approval]) -> None:
+    """Raise HeldError if an approval that counted before counts no more."""
+    left = {approval.id for approval in now}
+    ended = next((a for a in before if a.id not in left), None)
+    if ended is None:
+        return
+    raise HeldError(
+        f"the approval of {ended.binding['rule']} by {display(ended.signer.name)} does not count any more",
+        why="it was withdrawn, or it expired, while the bundle was on its way",
+        remedies=(Remedy("Run the command again: it says what is held now."),),
+    )
 
 
 def binding(

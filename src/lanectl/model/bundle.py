@@ -24,6 +24,7 @@ STATEMENT_SUFFIX = ".intoto.json"
 ADMISSION_SUFFIX = ".admission.sigstore.json"
 COUNTERSIGNATURE_SUFFIX = ".countersignature.sigstore.json"
 GPG_SUFFIX = ".intoto.json.asc"
+APPROVALS_SUFFIX = ".approvals.jsonl"
 SUMMARY_SUFFIX = ".vsa.sigstore.json"
 
 MERGE_BASE = "merge-base.sha"

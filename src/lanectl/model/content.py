@@ -31,13 +31,16 @@ class Content(Struct, frozen=True):
 
     `blobs` holds the old and the new blobs of `files` (no submodules; links: `FileChange.target`);
     one over `BLOB_LIMIT` bytes is missing. `tree` lists every leaf of the result tree: `mode id 0`,
-    a tab, the path and a NUL each. `lockfiles` and `base_lockfiles` are those of result and base tree by path, None where too large. `members`
-    are the bundle's, without the patch; empty while `pack` still makes them.
+    a tab, the path and a NUL each. `links` holds the targets of its links by path, if the change
+    brings one or one has a protected name (`model/protected.py`). `lockfiles` and `base_lockfiles`
+    are those of result and base tree by path, None where too large. `members` are the bundle's,
+    without the patch; empty while `pack` still makes them.
     """
 
     files: tuple[FileChange, ...] = ()
     blobs: Mapping[ObjectId, bytes] = {}
     tree: bytes = b""
+    links: Mapping[bytes, bytes] = {}
     lockfiles: Mapping[bytes, bytes | None] = {}
     base_lockfiles: Mapping[bytes, bytes | None] = {}
     members: Mapping[str, bytes] = {}

@@ -163,6 +163,11 @@ class Evidence(Struct, frozen=True):
         return self.answering.signer if self.answering else None
 
     @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Everybody who has a valid signature on the bundle."""
+        return tuple(s.signer for s in self.signatures if s.valid and s.signer is not None)
+
+    @property
     def files(self) -> tuple[FileChange, ...] | None:
         """The replayed difference, where there was a replay that gave a tree."""
         return self.replay.files if self.replay and self.replay.result_tree else None

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from lanectl.errors import ExitCode, LaneError
+from lanectl.errors import ExitCode, LaneError, Remedy
+from lanectl.model.bundle import ARTIFACT
 from lanectl.model.decision import Decision
+from lanectl.model.display import display_path
 from lanectl.model.slsa import NOTHING
 
 if TYPE_CHECKING:
-    from lanectl.errors import Remedy
     from lanectl.model.admission import Admission
     from lanectl.model.bundle import Bundle, Circumstances, Statement
     from lanectl.model.change import FileChange
@@ -75,6 +76,19 @@ class Finding(Struct, frozen=True):
     line: int = 0
     fingerprint: str = ""
     allowed_by: str = ""
+
+    @property
+    def approval(self) -> Remedy | None:
+        """How a lead approves it, where it is held."""
+        if self.decision is not Decision.HOLD or self.subject is None:
+            return None
+        return Remedy(
+            "Or let a lead approve it, who is not the Builder.",
+            (
+                "lanectl", "approve", ARTIFACT, "--rule", self.rule.id,
+                "--path", display_path(self.subject.name), "--reason", "TEXT",
+            ),
+        )  # fmt: skip
 
 
 class RejectedError(LaneError):

@@ -22,15 +22,27 @@ if TYPE_CHECKING:
     from lanectl.flows.authority import Registry
     from lanectl.flows.init import PlannedFile
     from lanectl.ports import Signer
+    from lanectl.ports.publishing import Remote
+    from lanectl.wiring.neutral import EnforcerSide
 
 FREEZERS = (Role.LEAD, Role.SUPERVISOR, Role.ENFORCER)
 
 
 class Desk(Struct, frozen=True):
-    """An registry, and the top of the work tree beside it (empty: a bare repository)."""
+    """A registry, the clone, and the top of the work tree beside it (empty: a bare repository)."""
 
     registry: Registry
     top: str
+    side: EnforcerSide
+
+    def remote(self) -> Remote | None:
+        """Return the pinned repository over the network; None: its address belongs to no forge."""
+        from lanectl.wiring import claude
+
+        operator = self.registry.trust.operator
+        if not operator.api_root:
+            return None
+        return claude.remote(operator, self.side.require_repository())
 
     def read(self, path: str) -> bytes | None:
         """Return a file of the work tree, or None."""
@@ -68,7 +80,7 @@ def desk(start: str) -> Iterator[Desk]:
         with open_ledger(trust.operator) as ledger:
             top, begun = repository.repository.top, ledger.head()
             registry = Registry(trust, ledger, side.system)
-            yield Desk(registry, os.fsdecode(top) if top else "")
+            yield Desk(registry, os.fsdecode(top) if top else "", side)
             if ledger.head() != begun:
                 with contextlib.suppress(LaneError):  # the order is given, whatever the key here is
                     anchor_orders(registry, side.store, claude.signer())
@@ -95,8 +107,6 @@ def signer(named: str | None, *roles: Role) -> Signer:
         raise UsageError(
             "there is no key to sign with",
             why=f"neither --key nor {names} names one, and none lies at its default place",
-            remedies=(
-                Remedy("Name it.", ("lanectl", "freeze", "--reason", "TEXT", "--key", "FILE")),
-            ),
+            remedies=(Remedy("Name it with `--key FILE`."),),
         )
     return keys.load(named)

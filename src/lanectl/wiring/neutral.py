@@ -103,6 +103,16 @@ def is_folder(path: str) -> bool:
         return False
 
 
+def approvals(path: str) -> tuple[bytes, ...]:
+    """Return the file of approvals beside a bundle, if one is there. Not for `apply`."""
+    from lanectl.adapters import files
+    from lanectl.formats.approvals import LIMIT
+    from lanectl.model.bundle import APPROVALS_SUFFIX
+
+    found = files.read_optional(path + APPROVALS_SUFFIX, limit=LIMIT)
+    return () if found is None else (found,)
+
+
 def place_in_history(start: str, base: ObjectId) -> PlaceInHistory | None:
     """Return where a bundle's base stands in the repository at `start`, for people."""
     from lanectl.adapters.git.history import place_in_history as look

@@ -34,6 +34,7 @@ def defects() -> Iterator[Defect]:
     yield from _trees()
     yield from _names()
     yield from _links()
+    yield from _modules()
     yield from _trust()
     yield from _sboms()
     yield from _rollbacks()
@@ -190,6 +191,9 @@ def _names() -> Iterator[Defect]:
         yield _added(f"paths/{what}", _APPLY, path, note=_REFUSED)
     yield _added("paths/dot-git-second-short-name", "paths/dot-git", b"git~2/x")
     yield _added("paths/dot-git-backslash-second-short-name", "paths/dot-git", b"src\\git~2\\x")
+    yield _added("paths/dot-gitmodules-short-name", "paths/dot-git", b"GITMOD~1")
+    yield _added("paths/dot-gitattributes-hashed-name", "paths/dot-git", b"src/gi7d29~1")
+    yield _added("paths/dot-gitattributes-space", "paths/dot-git", b"src/.gitattributes ")
     yield _added("paths/empty-component", _APPLY, b"src//x", note=_REFUSED)
     odd = {
         "newline": b"a\nb", "carriage-return": b"a\r", "escape": b"\x1b[31m.py", "bell": b"a\x07",
@@ -230,6 +234,25 @@ def _links() -> Iterator[Defect]:
     yield _added(
         "paths/link-as-gitmodules", _APPLY, b".gitmodules", File(b"x", "120000"), note=_REFUSED
     )
+
+
+def _modules() -> Iterator[Defect]:
+    settings = {
+        "transport": b"url = ext::sh -c true", "quoted-transport": b'url = "e"xt::sh',
+        "file": b"url = file:///etc", "path-outside": b"path = ../x", "branch-an-option": b"branch = --x",
+        "path-into-dot-git": b"path = lib/.git/hooks", "control": b'url = "https://a.test/\x1b"',
+    }  # fmt: skip
+    for what, setting in settings.items():
+        text = File(b'[submodule "lib"]\n\t%b\n' % setting)
+        yield _added(f"paths/modules-{what}", "paths/modules", b".gitmodules", text)
+    refused = {
+        "url-an-option": b'[submodule "lib"]\nurl = "-u./x"\n',
+        "update": b'[submodule "lib"]\nupdate = !true\n',
+        "name-outside": b'[submodule "../x"]\nurl = ../x\n',
+    }
+    for what, data in refused.items():
+        note = "git's own check of what it takes in refuses this file"
+        yield _added(f"paths/modules-{what}", _APPLY, b".gitmodules", File(data), note)
 
 
 def _trust() -> Iterator[Defect]:
