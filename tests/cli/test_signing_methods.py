@@ -222,6 +222,23 @@ def test_a_countersignature_of_another_bundle(world: World, simulator: Simulator
     assert not one.with_name(name).exists()
 
 
+def test_what_gpg_signed_is_countersigned(
+    world: World, simulator: Simulator, rig: GpgRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_ = rig.prints["now"]
+    entry = (
+        f'[[trust.builder.gpg]]\nname = "Ann"\nemail = "ann@acme.test"\nfingerprint = "{print_}"\n'
+    )
+    how = keyless(world, simulator, more=entry)
+    trust(world, "", **{f"gpg__{print_}_dot_asc": rig.public("now")})
+    monkeypatch.setenv("GNUPGHOME", rig.home)
+    bundle = packed(world)
+    signed(bundle, "--with", "gpg", "--gpg-key", print_)
+    assert world.verify(bundle).rules == ["signature/method"]
+    signed(bundle, "--countersign", *how)
+    assert accepted(world, bundle).json["signer"]["method"] == "keyless"
+
+
 def test_an_unsigned_bundle_cannot_be_countersigned(world: World, simulator: Simulator) -> None:
     how = keyless(world, simulator)
     done = lanectl("sign", packed(world), "--countersign", *how, "--json")

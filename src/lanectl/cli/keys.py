@@ -112,7 +112,7 @@ def revoke(
         )  # fmt: skip
         if done.file and done.file.changes:
             desk.write(done.file)
-        revocations.show_revoked(done, desk.top, as_json=as_json)
+        revocations.show_revoked(done, desk.top, has_root=desk.has_root, as_json=as_json)
     return 0
 
 
@@ -179,7 +179,8 @@ def rotate(
     done, path = setup.rotate_key(
         repo, key_id, role, successor, days=days, overlap=overlap_days, write=not dry_run
     )
-    rotation.show_rotated(done, path, dry_run=dry_run, as_json=as_json)
+    has_root = setup.has_root(repo)
+    rotation.show_rotated(done, path, has_root=has_root, dry_run=dry_run, as_json=as_json)
     return 0
 
 

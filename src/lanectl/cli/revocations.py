@@ -80,8 +80,8 @@ def _state(key: Key, now: datetime) -> str:
     return _WORDS[state_of(key, now)]
 
 
-def show_revoked(done: Revoked, top: str, *, as_json: bool) -> None:
-    """Print what was revoked, and what is left to do."""
+def show_revoked(done: Revoked, top: str, *, has_root: bool, as_json: bool) -> None:
+    """Print what was revoked, and what is left to do; under a root, that it must sign."""
     marked = done.file if done.file and done.file.changes else None
     if as_json:
         render.document(
@@ -100,6 +100,8 @@ def show_revoked(done: Revoked, top: str, *, as_json: bool) -> None:
     render.talk(f"  ledger   {word if done.recorded else 'knew it already'}")
     if marked:
         render.talk(f"  keyring  marked in {marked.path} of {display(top)}")
+        if has_root:
+            render.remedy(render.ENDORSE)
         render.remedy(Remedy("Commit it on the target branch through an ordinary review.",
                              ("git", "add", "--", marked.path)))  # fmt: skip
     else:
