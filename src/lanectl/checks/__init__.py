@@ -14,6 +14,7 @@ from lanectl.checks import (
     admission,
     archive,
     commit,
+    dependency,
     envelope,
     handoff,
     lane,
@@ -44,11 +45,11 @@ if TYPE_CHECKING:
     from lanectl.model.report import Fault, Rule
 
 _FAMILIES = (
-    envelope, signature, statement, archive, members, provenance, handoff, replay, paths, sbom,
-    rollback, commit, admission, source, pull_request, lane, workflow,
+    envelope, signature, statement, archive, members, provenance, handoff, replay, paths,
+    dependency, sbom, rollback, commit, admission, source, pull_request, lane, workflow,
 )  # fmt: skip
 
-_CONTENT: tuple[Any, ...] = (paths,)
+_CONTENT: tuple[Any, ...] = (paths, dependency)
 """The families of content, in the order of strictness among equals."""
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}
@@ -170,6 +171,7 @@ _STEPS: tuple[_Check, ...] = (
     ("freshness, repository and base", lambda e: None not in (e.outer, e.trust, e.base), handoff.check, set()),
     ("replay", lambda e: e.replay is not None, replay.check, set()),
     ("paths", _has_content, lambda _: (), {"paths"}),
+    ("dependencies", _has_content, lambda _: (), {"dependency"}),
     ("sbom", lambda e: e.bundle is not None, sbom.check, {"sbom"}),
     ("rollback", lambda e: e.files is not None and e.rules is not None, rollback.check, set()),
     ("commit", lambda e: e.commit is not None, commit.check, set()),
