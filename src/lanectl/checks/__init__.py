@@ -27,6 +27,7 @@ from lanectl.checks import (
     sbom,
     signature,
     source,
+    sql,
     statement,
     workflow,
 )
@@ -46,10 +47,10 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, statement, archive, members, provenance, handoff, replay, paths,
-    dependency, sbom, rollback, commit, admission, source, pull_request, lane, workflow,
+    dependency, sbom, rollback, sql, commit, admission, source, pull_request, lane, workflow,
 )  # fmt: skip
 
-_CONTENT: tuple[Any, ...] = (paths, dependency)
+_CONTENT: tuple[Any, ...] = (paths, dependency, sql)
 """The families of content, in the order of strictness among equals."""
 
 RULES: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}
@@ -174,6 +175,7 @@ _STEPS: tuple[_Check, ...] = (
     ("dependencies", _has_content, lambda _: (), {"dependency"}),
     ("sbom", lambda e: e.bundle is not None, sbom.check, {"sbom"}),
     ("rollback", lambda e: e.files is not None and e.rules is not None, rollback.check, set()),
+    ("sql", _has_content, lambda _: (), {"sql"}),
     ("commit", lambda e: e.commit is not None, commit.check, set()),
     ("admission", admission.is_possible, admission.check, {"admission"}),
 )  # fmt: skip
