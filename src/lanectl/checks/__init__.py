@@ -131,6 +131,7 @@ def judge_change(
     faults = [
         *source.check(change),
         *rollback.check_change(change.files, rules, wanted, rollbacks),
+        *sbom.check_own(content),
         *_content_faults(content),
     ]
     return strictest(find(faults, rules))

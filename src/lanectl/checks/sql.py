@@ -159,7 +159,8 @@ _WHOLE = Subject(Kind.MEMBER, ROLLBACK.encode())
 def check(content: Content) -> Iterator[Fault]:
     """Yield what a rollback holds that it should not. PostgreSQL's parser is loaded only for one."""
     data = content.members.get(ROLLBACK)
-    if data is None:
+    migrations = rollback.touched(content.files, content.rules.migrations)
+    if data is None or not migrations:  # without a migration it is unexpected as a whole
         return
     unread, undoing = _read_migrations(content)
     yield from unread
@@ -171,8 +172,7 @@ def check(content: Content) -> Iterator[Fault]:
         return
     if not any(s.acts or s.calls or s.refused for s in script.statements):
         yield Fault("sql/empty", ROLLBACK, "no statement that undoes anything", subject=_WHOLE)
-    transactions = max(1, len(rollback.touched(content.files, content.rules.migrations)))
-    half_done = set(_half_done(script, transactions))
+    half_done = set(_half_done(script, len(migrations)))
     for statement in script.statements:
         where = f"{ROLLBACK} statement {statement.number} (line {statement.line})"
         subject = Subject(Kind.SQL, f"{ROLLBACK}:{statement.number}".encode())

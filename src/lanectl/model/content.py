@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lanectl.model.change import FileChange
-    from lanectl.model.names import ObjectId
+    from lanectl.model.names import ObjectId, RepositoryId
 
 BLOB_LIMIT = 16 << 20
 """Bytes of a file that is looked into."""
@@ -32,7 +32,8 @@ class Content(Struct, frozen=True):
     `blobs` holds the old and the new blobs of `files` (no submodules; links: `FileChange.target`);
     one over `BLOB_LIMIT` bytes is missing. `tree` lists every leaf of the result tree: `mode id 0`,
     a tab, the path and a NUL each. `lockfiles` and `base_lockfiles` are those of result and base tree by path, None where too large. `members`
-    are the bundle's, without the patch; empty while `pack` still makes them.
+    are the bundle's, without the patch; while `pack` still makes them, those that it was given.
+    `repository` and `result_tree` are what the SBOM is made for.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -43,6 +44,8 @@ class Content(Struct, frozen=True):
     members: Mapping[str, bytes] = {}
     words: Words | None = None
     rules: Rules = Rules()
+    repository: RepositoryId | None = None
+    result_tree: ObjectId | None = None
 
     @property
     def changed(self) -> Mapping[bytes, FileChange]:
