@@ -344,7 +344,7 @@ def test_a_path_outside_the_repository_is_held(path: str, new: str) -> None:
         ("package.json", "{}", '{"pnpm": {"onlyBuiltDependencies": ["a"]}}'),
         (LOCK, npm(), npm("1.4.0", hasInstallScript=True)),
         (
-            "pnpm-lock.yaml", "packages: {}\n",
+            "pnpm-lock.yaml", "packages:\n  /b@1.0.0:\n    resolution: {integrity: sha512-AA}\n",
             "packages:\n  /a@1.0.0:\n    resolution: {integrity: sha512-AA}\n    requiresBuild: true\n",
         ),
     ],
@@ -352,6 +352,12 @@ def test_a_path_outside_the_repository_is_held(path: str, new: str) -> None:
 def test_something_new_that_an_installation_runs_is_held(path: str, old: str, new: str) -> None:
     assert broken({path: old}, {path: new}) == ["script"]
     assert broken({path: new}, {path: new + "\n"}) == []
+
+
+def test_a_first_lockfile_only_writes_down_who_had_a_script_already() -> None:
+    assert broken({}, {LOCK: npm(hasInstallScript=True)}) == ["first-host"]
+    other = npm(hasInstallScript=True).replace("left-pad", "right-pad")
+    assert broken({}, {f"web/{LOCK}": other}, unchanged={LOCK: npm()}) == ["script"]
 
 
 # unreadable ---------------------------------------------------------------------------------------

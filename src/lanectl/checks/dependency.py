@@ -185,12 +185,18 @@ class _Comparison:
         known = frozenset[str]().union(*(s.hosts for _, s in self._known()))
         new -= {host for host in new if host.replace("https://", "http://", 1) in known}
         insecure = any(not host.startswith("https://") for host in new)
-        kind = kind_of(self._file.path)
-        is_first = kind is not None and kind.role == LOCKFILE and not self._before.pins
-        is_first &= not any(k.role == LOCKFILE and s.hosts for k, s in self._known())
-        rule = "dependency/first-host" if is_first and not insecure else "dependency/host"
+        rule = "dependency/host"
+        if not insecure and self._is_first(lambda s: bool(s.hosts)):
+            rule = "dependency/first-host"
         wanted = f"of the base: {_listed(known)}" if known else "https, and hosts that are known"
         yield from self._found(rule, new, wanted)
+
+    def _is_first(self, says: Callable[[Sources], bool]) -> bool:
+        """Whether this is a lockfile, and no lockfile of the base says anything of the kind."""
+        kind = kind_of(self._file.path)
+        if kind is None or kind.role != LOCKFILE or self._before.pins:
+            return False
+        return not any(k.role == LOCKFILE and says(s) for k, s in self._known())
 
     def pins(self) -> Iterator[Fault]:
         """Yield versions whose hashes are others than before."""
@@ -212,7 +218,9 @@ class _Comparison:
         """Yield what installing runs now and did not before."""
         scripts = self._after.scripts - self._before.scripts - gone
         new = [f"{event}: {command}" for event, command in sorted(scripts)]
-        new += [f"{n} has an install script" for n in sorted(self._new(lambda s: s.builders))]
+        builders = self._new(lambda s: s.builders)
+        if builders and not self._is_first(lambda s: bool(s.pins)):
+            new += [f"{name} has an install script" for name in sorted(builders)]
         yield from self._found("dependency/script", new, "what ran before")
 
     def _found(self, rule: str, new: Collection[str], wanted: str) -> Iterator[Fault]:
