@@ -164,6 +164,11 @@ def test_an_altered_table_is_not_one_to_drop() -> None:
     assert "object" in broken("DROP TABLE users;", altered)
     assert "object" in broken("ALTER TABLE users DROP COLUMN email;", altered)
     assert broken("DELETE FROM users;", altered) == ["old-data", "data-loss"]
+    assert broken("DELETE FROM users WHERE true;", altered) == ["old-data", "data-loss"]
+    assert broken("DELETE FROM users WHERE age > 1;", altered) == []
+    retyped = "ALTER TABLE users ALTER COLUMN email TYPE int USING 0;"
+    assert broken(retyped, altered) == ["old-data"]
+    assert broken(retyped, "ALTER TABLE users ALTER email TYPE text;") == []
     assert broken("TRUNCATE users;", altered) == ["old-data", "data-loss"]
     assert broken("UPDATE users SET email = '';", altered) == ["old-data"]
     assert broken("UPDATE users SET age = 1;", altered) == []
@@ -175,6 +180,17 @@ def test_row_level_security_goes_off_only_where_it_came_on_and_a_person_agrees()
     assert broken(off, "ALTER TABLE u ENABLE ROW LEVEL SECURITY;") == ["row-security"]
     assert broken(off, "ALTER TABLE u ADD COLUMN x int;") == ["statement"]
     assert broken(off, "CREATE TABLE u (x int);") == []
+
+
+@pytest.mark.parametrize(
+    "rollback", ["GRANT ALL ON users TO anon;", "ALTER TABLE users OWNER TO anon;"]
+)
+def test_rights_are_given_only_where_the_migration_dealt_with_them(rollback: str) -> None:
+    assert broken(rollback, "ALTER TABLE users ADD COLUMN age int;") == ["object"]
+    assert broken(rollback, "REVOKE ALL ON users FROM anon;") == []
+    assert broken(rollback, "DROP TABLE users;") == []
+    function = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'select 1';"
+    assert broken(function + "GRANT EXECUTE ON FUNCTION f() TO anon;", function) == []
 
 
 def test_the_rights_of_an_owner_are_held() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
-from lanectl.formats import sbom, sbom_document
+from lanectl.formats import sbom
 from lanectl.model.bundle import SBOM
 from lanectl.model.report import Fault, MalformedError, Rule
 
@@ -53,6 +53,8 @@ def _judge(data: bytes, content: Content | None) -> Iterator[Fault]:
     wanted = _recomputed(content)
     if data == wanted:
         return
+    from lanectl.formats import sbom_document
+
     try:
         given = sbom_document.components_of(data)
         if wanted is None:

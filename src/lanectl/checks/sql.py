@@ -15,13 +15,13 @@ from lanectl.model.bundle import ROLLBACK
 from lanectl.model.decision import Decision, Kind, Subject
 from lanectl.model.display import display, display_path
 from lanectl.model.report import Fault, MalformedError, Rule
-from lanectl.model.undoing import Undoing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lanectl.model.content import Content
     from lanectl.model.sql import Act, Script, SqlStatement
+    from lanectl.model.undoing import Undoing
 
 _UNDO = Remedy("Let the rollback undo what the migration does, in plain statements.")
 _LOOK = Remedy("Look at the statement. If it is right, let a person approve the bundle.")
@@ -99,7 +99,7 @@ RULES = (
     ),
     Rule(
         "sql/old-data",
-        "The rollback empties what was there before the migration",
+        "The rollback empties or overwrites what was there before the migration",
         "Rows that are older than the change would be lost with it.",
         _LOOK,
         Decision.HOLD,
@@ -190,6 +190,8 @@ def _read(data: bytes, limit: int) -> Script:
 
 def _read_migrations(content: Content) -> tuple[list[Fault], Undoing]:
     """Return what cannot be read, and what the migrations do; a deleted one as it was."""
+    from lanectl.model.undoing import Undoing
+
     unread, scripts, left = [], [], _MIGRATIONS_LIMIT
     for path in rollback.touched(content.files, content.rules.migrations):
         file = content.changed[path]
@@ -263,7 +265,7 @@ def _objects(act: Act, undoing: Undoing) -> Iterator[Fault]:
         yield Fault(rule, got=_shown(act), expected="an object of the migration")
     elif act.verb == "unprotect" and not undoing.creates(act.name):
         yield _unprotected(act, undoing)
-    elif act.verb == "wipe" and not undoing.made(act):
+    elif act.verb in {"wipe", "retype"} and not undoing.made(act):
         yield Fault("sql/old-data", got=_shown(act), expected="only rows of the migration")
 
 

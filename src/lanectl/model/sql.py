@@ -8,8 +8,8 @@ from msgspec import Struct
 class Act(Struct, frozen=True):
     """One thing that a statement does to one object.
 
-    `verb`: create, drop, change, write (rows of), wipe (all rows of), protect, unprotect (row level
-    security). `kind`: table, view, index, sequence, type, function, schema, column, policy, trigger.
+    `verb`: create, drop, change, retype (a column), grant (rights, or another owner), write (rows
+    of), wipe (all rows of), protect, unprotect (row level security). `kind`: table, view, index, sequence, type, function, schema, column, policy, trigger.
     `name` is `schema.object`, below a table `schema.table.name`; of a function `arguments` are the
     types, None where unsaid. `unsure`: it may have been there before (`IF NOT EXISTS`, `OR
     REPLACE`). All untrusted.

@@ -48,6 +48,8 @@ class Undoing:
         self._gone: set[tuple[str, str]] = set()
         self._tables: set[str] = set()
         self._protected: set[str] = set()
+        self._granted: set[tuple[str, str]] = set()
+        self._retyped: set[tuple[str, str]] = set()
         self._own_names: set[str] = set()
         self._functions: dict[str, set[tuple[str, ...] | None]] = {}
         for script in scripts:
@@ -66,6 +68,10 @@ class Undoing:
             self._gone.add(key)
         elif act.verb == "protect":
             self._protected.add(act.name)
+        elif act.verb == "grant":
+            self._granted.add(key)
+        elif act.verb == "retype":
+            self._retyped.add(key)
         if act.kind == "function":
             self._functions.setdefault(act.name, set()).add(act.arguments)
         if key[0] == "relation":
@@ -76,6 +82,10 @@ class Undoing:
     def knows(self, act: Act) -> bool:
         """Whether undoing the migrations may do this to this object."""
         key = _key(act)
+        if act.verb == "grant" and not any(
+            key in s for s in (self._granted, self._created, self._gone)
+        ):
+            return False
         if act.kind == "function":
             known = self._functions.get(act.name, set())
             return bool(known) and bool({None, act.arguments} & known or act.arguments is None)
@@ -110,7 +120,9 @@ class Undoing:
         return ("relation", table) in self._created
 
     def made(self, act: Act) -> bool:
-        """Whether what is emptied is the migrations' own: the table, or the column."""
+        """Whether what is emptied or overwritten is the migrations' own: the table, or the column."""
+        if act.verb == "retype" and _key(act) in self._retyped:
+            return True
         table = act.name.rpartition(".")[0] if act.kind == "column" else act.name
         return not act.cascade and (_key(act) in self._created or self.creates(table))
 

@@ -139,6 +139,10 @@ class Objects:
                 yield Act("unprotect", "table", table)
             elif what in {"AT_EnableRowSecurity", "AT_ForceRowSecurity"}:
                 yield Act("protect", "table", table)
+            elif what == "AT_AlterColumnType":
+                yield Act("retype", "column", f"{table}.{command.name}")
+            elif what == "AT_ChangeOwner":
+                yield Act("grant", kind, table)
             elif what.startswith(("AT_DisableTrig", "AT_DisableRule")):
                 self.refused = "a trigger or rule is switched off"
 
@@ -176,7 +180,7 @@ class Objects:
     def own(self, node: Any) -> Iterator[Act]:
         """Yield an object that gets another owner."""
         if kind := self._kind(node.objectType):
-            yield self._object(kind, node)
+            yield self._object(kind, node, "grant")
 
     def alter_function(self, node: Any) -> Iterator[Act]:
         """Yield a changed function."""
@@ -209,6 +213,6 @@ class Objects:
             return
         for item in node.objects if kind else ():
             if type(item).__name__ == "RangeVar":
-                yield Act("change", kind, relation(item, self.schema))
+                yield Act("grant", kind, relation(item, self.schema))
             else:
-                yield self._named("change", kind, item)
+                yield self._named("grant", kind, item)

@@ -90,7 +90,7 @@ class Reader(Objects):
         for found in nodes(node):
             what = type(found).__name__
             if what in {"InsertStmt", "UpdateStmt", "DeleteStmt"}:
-                all_of_it = what != "InsertStmt" and found.whereClause is None
+                all_of_it = what != "InsertStmt" and not _names_columns(found.whereClause)
                 table = relation(found.relation, self.schema)
                 columns = [t.name for t in found.targetList or ()] if what == "UpdateStmt" else []
                 yield Act("write", "table", table)
@@ -134,6 +134,11 @@ class Reader(Objects):
     def nothing(self, _: Any) -> Iterator[Act]:
         """Yield nothing: a statement that touches no object."""
         yield from ()
+
+
+def _names_columns(condition: Any) -> bool:
+    """Whether a condition looks at rows at all: `WHERE true` is none."""
+    return any(type(node).__name__ == "ColumnRef" for node in nodes(condition))
 
 
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "CreateTableAsStmt"})
