@@ -114,8 +114,9 @@ def test_every_rule_has_a_bundle_that_breaks_it() -> None:
     broken = {rule for wanted in WANTED.values() for rule in wanted}
     families = (
         "source/", "commit/", "admission/", "credential/", "lane/", "workflow/", "pull-request/",
-        "protected/", "limits/", "paths/collision", "paths/executable", "secrets/", "text/", "words/",
-        "keyless/", "gpg/", "spiffe/", "signature/method", "signature/countersignature",
+        "protected/", "dependency/", "sql/", "limits/", "paths/collision", "paths/executable",
+        "secrets/", "text/", "words/", "keyless/", "gpg/", "spiffe/", "signature/method",
+        "signature/countersignature",
     )  # fmt: skip
     elsewhere = {r for r in RULES if r.startswith(families)} | {"sbom/lockfile"}
     assert set(RULES) - broken - elsewhere == NEVER

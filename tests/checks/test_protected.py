@@ -15,7 +15,7 @@ from lanectl.model.change import FileChange, Mode
 from lanectl.model.content import Content
 from lanectl.model.decision import Decision
 from lanectl.model.links import in_listing
-from lanectl.model.names import ObjectId
+from lanectl.model.names import ObjectId, RepositoryId
 from lanectl.model.protected import rule_for
 from lanectl.model.report import Fault, Outcome
 from lanectl.model.settings import Limits, Rules
@@ -23,6 +23,8 @@ from tests.assets.bundles.workshop.bundle import Plan, make
 from tests.assets.bundles.workshop.objects import File
 from tests.checks.enforcer import Enforcer
 from tests.world import git
+
+REPOSITORY = RepositoryId("localhost/shop")
 
 OLD, NEW, NULL = ObjectId("1" * 40), ObjectId("2" * 40), ObjectId("0" * 40)
 ANYWHERE = {
@@ -260,7 +262,15 @@ def test_the_links_of_a_real_tree_are_read_when_they_matter(tmp_path: Path) -> N
 
     def content(old: str, new: str) -> Content:
         files = objects.files(ObjectId(old), ObjectId(new))
-        return gather(files, ObjectId(new), objects, rules=Rules(), words=None, members={})
+        return gather(
+            files,
+            ObjectId(new),
+            objects,
+            rules=Rules(),
+            words=None,
+            members={},
+            repository=REPOSITORY,
+        )
 
     assert content(trees[0], trees[1]).links == {}
     later = content(trees[2], trees[3])
@@ -277,7 +287,15 @@ def test_a_link_of_the_base_on_the_way_of_a_new_one_is_read(tmp_path: Path) -> N
     after = _tree(tmp_path)
     objects = Objects(Git(str(tmp_path), Limits()), str(tmp_path / ".git").encode())
     files = objects.files(ObjectId(before), ObjectId(after))
-    found = gather(files, ObjectId(after), objects, rules=Rules(), words=None, members={})
+    found = gather(
+        files,
+        ObjectId(after),
+        objects,
+        rules=Rules(),
+        words=None,
+        members={},
+        repository=REPOSITORY,
+    )
     assert [f.rule for f in protected.check(found)] == ["protected/ci"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -251,21 +252,56 @@ def test_pack_refuses_what_the_enforcer_would(world: World) -> None:
 
 
 def test_a_migration_brings_its_rollback(world: World) -> None:
-    for name in ("001_a.sql", "002_b.sql"):
-        write(world.builder / f"supabase/migrations/{name}", b"create table t();\n")
+    for number, name in (("001", "a"), ("002", "b")):
+        migration = world.builder / f"supabase/migrations/{number}_{name}.sql"
+        write(migration, f"create table {name}();\n".encode())
     missing = lanectl("pack", "--repo", world.builder, "--slug", "x", "--json")
     assert (missing.code, missing.rules) == (1, ["rollback/missing"] * 2)
     write(world.builder / "supabase/rollbacks/001_a.sql", b"drop table a;")
     write(world.builder / "supabase/rollbacks/002_b.sql", b"drop table b;\n")
     bundle = world.pack("x")
-    import tarfile
-
     with tarfile.open(bundle) as tar:
         member = tar.extractfile("rollback.sql")
         assert member
         text = member.read().decode()
     assert text.index("drop table b") < text.index("drop table a")
     assert world.apply(bundle).code == 0
+
+
+def test_a_rollback_undoes_its_migration_and_nothing_else(world: World) -> None:
+    write(world.builder / "supabase/migrations/1.sql", b"create table a();\n")
+    write(world.builder / "supabase/rollbacks/1.sql", b"drop table a;\ndrop table users;\n")
+    done = lanectl("pack", "--repo", world.builder, "--slug", "x", "--json")
+    assert (done.code, done.rules) == (1, ["sql/data-loss", "sql/object"])
+    assert "rollback.sql statement 2 (line 2)" in [f["where"] for f in done.json["findings"]]
+
+
+def test_a_teams_own_sbom_travels_as_it_is(world: World) -> None:
+    write(world.builder / "requirements.txt", b"shelf==1.0\n")
+    purl = "pkg:pypi/shelf@1.0"
+    own = {
+        "bomFormat": "CycloneDX", "specVersion": "1.5",
+        "components": [
+            {"type": "library", "name": "shelf", "version": "1.0", "purl": purl,
+             "licenses": [{"license": {"id": "MIT"}}]}
+        ],
+    }  # fmt: skip
+    file = world.root / "own.json"
+    file.write_text(json.dumps(own, indent=1))
+    bundle = world.pack("x", "--sbom", file)
+    with tarfile.open(bundle) as tar:
+        member = tar.extractfile("sbom.cdx.json")
+        assert member
+        assert member.read() == file.read_bytes()
+    assert world.apply(bundle).code == 0
+    own["components"][0]["version"] = "2.0"
+    file.write_text(json.dumps(own))
+    other = lanectl("pack", "--repo", world.builder, "--slug", "y", "--sbom", file, "--json")
+    assert (other.code, other.rules) == (1, ["sbom/malformed"])  # the purl says 1.0
+    own["components"][0]["purl"] = "pkg:pypi/shelf@2.0"
+    file.write_text(json.dumps(own))
+    other = lanectl("pack", "--repo", world.builder, "--slug", "y", "--sbom", file, "--json")
+    assert (other.code, other.rules) == (1, ["sbom/components"])
 
 
 def test_a_named_rollback_is_a_path_of_the_result(world: World) -> None:

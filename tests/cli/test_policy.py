@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.orders import key_id, register_people
 from tests.world import Ran, World, lanectl, write
 
 ROOT, SIGNATURES = ".lanectl/trust/root.json", ".lanectl/trust/root.signatures.json"
@@ -194,6 +195,34 @@ def test_a_root_is_shown_before_it_is_written(world: World) -> None:
     shown = name_root(world, 1, "alice", more=("--dry-run",))
     assert "would write .lanectl/trust/root.json" in shown.err
     assert not (world.person / ROOT).exists()
+
+
+def test_who_changes_the_keyring_under_a_root_is_told_that_it_must_sign(world: World) -> None:
+    register_people(world)
+    says = "lanectl policy endorse --key ROOTKEY"
+
+    def told(number: int, *more: str) -> dict[str, bool]:
+        one, other = (f"{root_key(world, f'{name}{number}')}.pub" for name in ("one", "other"))
+        lost = key_id(world, ("enforcer", "leo")[number])
+        at, here = ("--repo", world.person, *more), ("--repo", world.enforcer)
+        ran = {
+            "init": lanectl("init", "--builder-key", one, *at),
+            "rotate": lanectl("keys", "rotate", key_id(world, "builder"), "--to", other, *at),
+            "revoke": lanectl("keys", "revoke", lost, "--reason", "lost", "--key", world.key("ann"), *here),
+        }  # fmt: skip
+        assert {name: done.code for name, done in ran.items()} == dict.fromkeys(ran, 0), ran
+        return {name: says in done.err for name, done in ran.items()}
+
+    assert told(0) == {"init": False, "rotate": False, "revoke": False}
+    name_root(world, 1, "alice")
+    write(world.enforcer / ROOT, (world.person / ROOT).read_bytes())
+    assert told(1, "--dry-run") == {"init": False, "rotate": False, "revoke": True}
+    rotated = lanectl("keys", "rotate", "--role", "enforcer", "--repo", world.person)
+    registered = lanectl(
+        "init", "--lead-key", f"{root_key(world, 'x')}.pub", "--repo", world.person
+    )
+    assert says in rotated.err
+    assert says in registered.err
 
 
 # show and explain ---------------------------------------------------------------------------------

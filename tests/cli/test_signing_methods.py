@@ -115,9 +115,22 @@ def test_gpg(world: World, rig: GpgRig, monkeypatch: pytest.MonkeyPatch) -> None
     assert not Path(f"{bundle}.sigstore.json").exists()
     report = accepted(world, bundle)
     assert report.json["signer"]["id"] == f"gpg:{print_}"
+    for words in (("policy", "explain"), ("keys", "list")):  # it ends in thirty days
+        assert lanectl(*words, "--repo", world.enforcer, "--json").json["warnings"] == []
     statement = Path(f"{bundle}.intoto.json")
     statement.write_bytes(statement.read_bytes().replace(b"fix-login", b"fix-logon"))
     assert world.verify(bundle).rules == ["gpg/invalid"]
+
+
+def test_a_gpg_key_that_ends_soon_is_told_of(world: World, rig: GpgRig) -> None:
+    print_ = rig.prints["soon"]
+    section = f'\n[[trust.builder.gpg]]\nname = "Ann"\nemail = "ann@acme.test"\nfingerprint = "{print_}"\n'
+    trust(world, section, **{f"gpg__{print_}_dot_asc": rig.public("soon")})
+    assert world.apply(world.packed()).code == 0  # so that there is a ledger
+    for words in (("policy", "explain"), ("policy", "show"), ("keys", "list")):
+        said = lanectl(*words, "--repo", world.enforcer, "--json")
+        assert [print_ in w["what"] for w in said.json["warnings"]] == [True], said.out
+        assert "ends" in said.err
 
 
 def test_spiffe(world: World) -> None:
@@ -209,6 +222,23 @@ def test_a_countersignature_of_another_bundle(world: World, simulator: Simulator
     assert not one.with_name(name).exists()
 
 
+def test_what_gpg_signed_is_countersigned(
+    world: World, simulator: Simulator, rig: GpgRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_ = rig.prints["now"]
+    entry = (
+        f'[[trust.builder.gpg]]\nname = "Ann"\nemail = "ann@acme.test"\nfingerprint = "{print_}"\n'
+    )
+    how = keyless(world, simulator, more=entry)
+    trust(world, "", **{f"gpg__{print_}_dot_asc": rig.public("now")})
+    monkeypatch.setenv("GNUPGHOME", rig.home)
+    bundle = packed(world)
+    signed(bundle, "--with", "gpg", "--gpg-key", print_)
+    assert world.verify(bundle).rules == ["signature/method"]
+    signed(bundle, "--countersign", *how)
+    assert accepted(world, bundle).json["signer"]["method"] == "keyless"
+
+
 def test_an_unsigned_bundle_cannot_be_countersigned(world: World, simulator: Simulator) -> None:
     how = keyless(world, simulator)
     done = lanectl("sign", packed(world), "--countersign", *how, "--json")
@@ -233,4 +263,6 @@ def rig() -> Iterator[GpgRig]:
     with gpg_home() as home:
         home.run("--passphrase-fd", "0", "--quick-generate-key", "now <now@acme.test>", "ed25519", "sign,cert", "seconds=2592000", at=datetime.now(UTC))  # fmt: skip
         home.prints["now"] = home.parts("now@acme.test")[0]
+        home.run("--passphrase-fd", "0", "--quick-generate-key", "soon <soon@acme.test>", "ed25519", "sign,cert", "seconds=864000", at=datetime.now(UTC))  # fmt: skip
+        home.prints["soon"] = home.parts("soon@acme.test")[0]
         yield home

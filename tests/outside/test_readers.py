@@ -55,7 +55,7 @@ class Unpacked:
 def bundle(world: World, tmp_path: Path) -> Unpacked:
     world.change()
     write(world.builder / "requirements.txt", PIN)
-    write(world.builder / "supabase/migrations/1.sql", b"create table t (one);\n")
+    write(world.builder / "supabase/migrations/1.sql", b"create table t (one int);\n")
     write(world.builder / "supabase/rollbacks/1.sql", b"drop table t;\n")
     archive = world.pack()
     (tmp_path / "members").mkdir()
@@ -131,6 +131,6 @@ def test_every_json_is_json_and_canonical(bundle: Unpacked, tmp_path: Path) -> N
 
 def test_the_rollback_undoes_the_migration_in_a_database(bundle: Unpacked) -> None:
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
-        database.executescript("create table t (one);")
+        database.executescript("create table t (one int);")
         database.executescript(bundle.member("rollback.sql").decode())
         assert database.execute("select * from sqlite_master").fetchall() == []

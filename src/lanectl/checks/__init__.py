@@ -14,6 +14,7 @@ from lanectl.checks import (
     admission,
     archive,
     commit,
+    dependency,
     envelope,
     gpg,
     handoff,
@@ -32,6 +33,7 @@ from lanectl.checks import (
     signature,
     source,
     spiffe,
+    sql,
     statement,
     text,
     words,
@@ -54,11 +56,11 @@ if TYPE_CHECKING:
 
 _FAMILIES = (
     envelope, signature, keyless, spiffe, gpg, statement, archive, members, provenance, handoff, replay,
-    paths, protected, limits, sbom, rollback, secrets, text, words, commit, admission, source, pull_request,
-    lane, workflow,
+    paths, protected, dependency, secrets, text, words, limits, sql, sbom, rollback, commit, admission,
+    source, pull_request, lane, workflow,
 )  # fmt: skip
 
-_CONTENT: tuple[Any, ...] = (paths, protected, secrets, text, words, limits)
+_CONTENT: tuple[Any, ...] = (paths, protected, dependency, secrets, text, words, limits, sql)
 """The families of content, in the order of strictness among equals."""
 
 _PATHLESS = {"words", "sbom", "sql"}
@@ -152,6 +154,7 @@ def judge_change(
     faults = [
         *source.check(change),
         *rollback.check_change(change.files, rules, wanted, rollbacks),
+        *sbom.check_own(content),
         *_content_faults(content),
     ]
     return strictest(find(faults, rules))
@@ -213,7 +216,7 @@ _STEPS: tuple[_Check, ...] = (
     ("inner and outer statement", lambda e: None not in (e.inner, e.outer), provenance.check, set()),
     ("freshness, repository and base", lambda e: None not in (e.outer, e.trust, e.base), handoff.check, set()),
     ("replay", lambda e: e.replay is not None, replay.check, set()),
-    ("content", _has_content, lambda _: (), {_family(m) for m in _CONTENT} - {"sbom"}),
+    ("content", _has_content, lambda _: (), {_family(m) for m in _CONTENT}),
     ("sbom", lambda e: e.bundle is not None, sbom.check, {"sbom"}),
     ("rollback", lambda e: e.files is not None and e.rules is not None, rollback.check, set()),
     ("commit", lambda e: e.commit is not None, commit.check, set()),

@@ -102,7 +102,8 @@ def command(
         repo_url or ".", keys, repository, valid_days,
         sigstore=sigstore, sigstore_root=sigstore_root, write=not dry_run,
     )  # fmt: skip
-    render.planned(plan, as_json=as_json, dry_run=dry_run, next_step=Remedy(
+    has_root = setup.has_root(repo_url or ".")
+    render.planned(plan, as_json=as_json, dry_run=dry_run, has_root=has_root, next_step=Remedy(
         "Commit these files on the target branch through an ordinary review.",
         ("git", "add", "--", *(p.path for p in plan)),
     ))  # fmt: skip

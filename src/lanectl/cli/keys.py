@@ -76,11 +76,13 @@ def new(
 @app.command("list", cls=LaneCommand)
 def list_(repo: options.Repo = ".", as_json: options.Json = False) -> int:
     """List the keys at the target's tip, with the ledger's revocations; warn of an end (lane: claude)."""
+    from lanectl.flows.policy import ending_gpg
     from lanectl.wiring import authority as wiring
 
     with wiring.desk(repo) as desk:
-        registry = desk.registry
-        revocations.show_ring(registry.standing().keyring, registry.system.now(), as_json=as_json)
+        registry, now = desk.registry, desk.registry.system.now()
+        gpg = ending_gpg(registry.trust, now, desk.side.gpg)
+        revocations.show_ring(registry.standing().keyring, now, tuple(gpg), as_json=as_json)
     return 0
 
 
@@ -110,7 +112,7 @@ def revoke(
         )  # fmt: skip
         if done.file and done.file.changes:
             desk.write(done.file)
-        revocations.show_revoked(done, desk.top, as_json=as_json)
+        revocations.show_revoked(done, desk.top, has_root=desk.has_root, as_json=as_json)
     return 0
 
 
@@ -177,7 +179,8 @@ def rotate(
     done, path = setup.rotate_key(
         repo, key_id, role, successor, days=days, overlap=overlap_days, write=not dry_run
     )
-    rotation.show_rotated(done, path, dry_run=dry_run, as_json=as_json)
+    has_root = setup.has_root(repo)
+    rotation.show_rotated(done, path, has_root=has_root, dry_run=dry_run, as_json=as_json)
     return 0
 
 

@@ -40,6 +40,10 @@ def command(
         str | None,
         typer.Option(metavar="PATH", help="The rollback, a path of the change's result."),
     ] = None,
+    sbom: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Your own SBOM, CycloneDX 1.5 in JSON, of the result."),
+    ] = None,
     repository: Annotated[
         str | None,
         typer.Option(
@@ -88,6 +92,7 @@ def command(
         request = flow.PackRequest(
             change=ChangeRequest(base, branch, forced), slug=slug, title=title,
             message=message.decode("utf-8", "replace"), rollback=rollback, repository=repository,
+            sbom=common.read_file(sbom, limit=16 << 20) if sbom else None,
             supersedes=supersedes, commit=commit,
         )  # fmt: skip
         packed = flow.pack(side.repository, side.outbox, side.system, signer, request)

@@ -26,12 +26,12 @@ _DAY = "%Y-%m-%d"
 _DIGITS = 16
 
 
-def show(trust: Trust, now: datetime, *, as_json: bool) -> None:
+def show(trust: Trust, warned: tuple[Warned, ...], *, as_json: bool) -> None:
     """Print whom the tip believes."""
     from lanectl.flows import policy as flow
     from lanectl.model.trust import Role
 
-    found, warned = flow.entries(trust), flow.warnings(trust, now)
+    found = flow.entries(trust)
     if as_json:
         policy = trust.policy
         render.document(
@@ -45,7 +45,7 @@ def show(trust: Trust, now: datetime, *, as_json: bool) -> None:
                 "entries": [_entry(e) for e in found],
                 "root": _root(trust),
                 "rules": policy_paths.rules_document(trust.rules.ruling),
-                "warnings": [_warning(w) for w in warned],
+                "warnings": [warning_json(w) for w in warned],
             }
         )
     else:
@@ -59,20 +59,20 @@ def show(trust: Trust, now: datetime, *, as_json: bool) -> None:
         ]  # fmt: skip
         render.table(("role", "method", "", "name", "who", "from", "to", ""), rows)
         policy_paths.show_rules(trust.rules.ruling)
-    _warn(warned)
+    warn(warned)
 
 
-def explain(trust: Trust, now: datetime, *, as_json: bool) -> None:
+def explain(trust: Trust, now: datetime, warned: tuple[Warned, ...], *, as_json: bool) -> None:
     """Print in words who may do what."""
     from lanectl.flows import policy as flow
 
-    lines, warned = flow.explain(trust, now), flow.warnings(trust, now)
+    lines = flow.explain(trust, now)
     if as_json:
-        render.document({"lines": list(lines), "warnings": [_warning(w) for w in warned]})
+        render.document({"lines": list(lines), "warnings": [warning_json(w) for w in warned]})
     else:
         for line in lines:
             render.data(line)
-    _warn(warned)
+    warn(warned)
 
 
 def endorsed(done: Endorsed, *, as_json: bool, dry_run: bool) -> None:
@@ -106,13 +106,15 @@ def endorsed(done: Endorsed, *, as_json: bool, dry_run: bool) -> None:
                              ("git", "add", "--", SIGNATURES_PATH)))  # fmt: skip
 
 
-def _warn(warned: tuple[Warned, ...]) -> None:
+def warn(warned: tuple[Warned, ...]) -> None:
+    """Print what ends soon, or has ended."""
     for warning in warned:
         word = "ended" if warning.has_ended else "ends"
         render.talk(f"warning: {display(warning.what)} {word} {warning.ends:%Y-%m-%d %H:%M}Z")
 
 
-def _warning(warning: Warned) -> dict[str, str]:
+def warning_json(warning: Warned) -> dict[str, str]:
+    """Return it as plain data."""
     return {"what": display(warning.what), "ends": warning.ends.isoformat()}
 
 

@@ -31,7 +31,7 @@ def show(
     from lanectl.wiring import policy as wiring
 
     shown = wiring.load(repo, operator)
-    policies.show(shown.trust, shown.now, as_json=as_json)
+    policies.show(shown.trust, shown.warned, as_json=as_json)
     return 0
 
 
@@ -52,7 +52,7 @@ def explain(
     if path:
         policy_paths.explain(shown.trust, path, as_json=as_json)
     else:
-        policies.explain(shown.trust, shown.now, as_json=as_json)
+        policies.explain(shown.trust, shown.now, shown.warned, as_json=as_json)
     return 0
 
 

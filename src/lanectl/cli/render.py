@@ -145,10 +145,21 @@ def remedy(what: Remedy) -> None:
         talk(f"      $ {display_command(what.command)}")
 
 
+ENDORSE = Remedy(
+    "The trust files have a root: let enough holders of its keys sign them, in the same commit.",
+    ("lanectl", "policy", "endorse", "--key", "ROOTKEY"),
+)
+
+
 def planned(
-    plan: Sequence[PlannedFile], *, as_json: bool, dry_run: bool, next_step: Remedy | None
+    plan: Sequence[PlannedFile],
+    *,
+    as_json: bool,
+    dry_run: bool,
+    next_step: Remedy | None,
+    has_root: bool = False,
 ) -> None:
-    """Write what files are written, as diffs, and what comes next."""
+    """Write what files are written, as diffs, and what comes next; under a root, that it must sign."""
     from lanectl.model.display import display_lines
 
     changed = [p for p in plan if p.changes]
@@ -167,6 +178,8 @@ def planned(
     else:
         for file in changed:
             talk(f"{'would write' if dry_run else 'wrote'} {file.path}")
+        if has_root and not dry_run:
+            remedy(ENDORSE)
         if next_step and not dry_run:
             remedy(next_step)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lanectl.cli import render
+from lanectl.cli import policies, render
 from lanectl.errors import Remedy, UsageError
 from lanectl.model.display import display
 from lanectl.model.expiry import State, expiring, state_of
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lanectl.flows.impact import Impact, Suspect
+    from lanectl.flows.policy import Warned
     from lanectl.flows.revoke import Revoked
     from lanectl.model.trust import Key, Keyring, Revocation
 
@@ -38,12 +39,21 @@ def time_of(text: str | None, option: str) -> datetime | None:
         raise UsageError(f"{option}: {display(str(error))}") from error
 
 
-def show_ring(ring: Keyring, now: datetime, *, as_json: bool) -> None:
-    """Print the keys of a keyring, in its order; warn of those that end soon, without a successor."""
+def show_ring(ring: Keyring, now: datetime, gpg: tuple[Warned, ...], *, as_json: bool) -> None:
+    """Print the keys of a keyring, in its order; warn of those that end soon, without a successor.
+
+    `gpg` are pinned GPG keys that end soon.
+    """
     ending = expiring(ring.keys, now)
     if as_json:
         keys = [_key(k) | {"state": state_of(k, now).value} for k in ring.keys]
-        render.document({"keys": keys, "expiring": [k.public.id for k in ending]})
+        render.document(
+            {
+                "keys": keys,
+                "expiring": [k.public.id for k in ending],
+                "warnings": [policies.warning_json(w) for w in gpg],
+            }
+        )
     else:
         rows = [
             (
@@ -57,6 +67,11 @@ def show_ring(ring: Keyring, now: datetime, *, as_json: bool) -> None:
         who = f"{display(key.name)} ({key.role.value}, key {key.public.id[:_DIGITS]})"
         render.talk(f"! the key of {who} ends {key.not_after:{_TIME}}, and no other follows it")
         render.remedy(Remedy("Rotate it in time.", ("lanectl", "keys", "rotate", key.public.id)))
+    policies.warn(gpg)
+    if gpg:
+        render.remedy(
+            Remedy("Its holder makes the next one.", ("lanectl", "keys", "rotate", "--gpg"))
+        )
 
 
 def _state(key: Key, now: datetime) -> str:
@@ -65,8 +80,8 @@ def _state(key: Key, now: datetime) -> str:
     return _WORDS[state_of(key, now)]
 
 
-def show_revoked(done: Revoked, top: str, *, as_json: bool) -> None:
-    """Print what was revoked, and what is left to do."""
+def show_revoked(done: Revoked, top: str, *, has_root: bool, as_json: bool) -> None:
+    """Print what was revoked, and what is left to do; under a root, that it must sign."""
     marked = done.file if done.file and done.file.changes else None
     if as_json:
         render.document(
@@ -85,6 +100,8 @@ def show_revoked(done: Revoked, top: str, *, as_json: bool) -> None:
     render.talk(f"  ledger   {word if done.recorded else 'knew it already'}")
     if marked:
         render.talk(f"  keyring  marked in {marked.path} of {display(top)}")
+        if has_root:
+            render.remedy(render.ENDORSE)
         render.remedy(Remedy("Commit it on the target branch through an ordinary review.",
                              ("git", "add", "--", marked.path)))  # fmt: skip
     else:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _DAY = "%Y-%m-%d"
 
 
-def show_rotated(done: Rotation, path: str, *, dry_run: bool, as_json: bool) -> None:
+def show_rotated(
+    done: Rotation, path: str, *, has_root: bool, dry_run: bool, as_json: bool
+) -> None:
     """Print the plan as `init` does, and what is left to do; `path`: the new key, if one was made."""
     old, new, file = done.old, done.new, done.file
     if as_json:
@@ -42,6 +44,8 @@ def show_rotated(done: Rotation, path: str, *, dry_run: bool, as_json: bool) -> 
         render.talk(f"  private  {display(path)} (keep it where no agent can read it)")
         render.talk(f"  public   {display(path)}.pub")
     render.talk(f"wrote {file.path}")
+    if has_root:
+        render.remedy(render.ENDORSE)
     render.remedy(Remedy("Commit it on the target branch through an ordinary review.",
                          ("git", "add", "--", file.path)))  # fmt: skip
     render.talk(

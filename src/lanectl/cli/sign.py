@@ -12,7 +12,10 @@ from lanectl.model.signer import Method
 
 def command(
     bundle: options.BundleFile,
-    method: Annotated[Method, typer.Option("--with", help="What to sign with.")] = Method.KEY,
+    method: Annotated[
+        Method | None,
+        typer.Option("--with", help="What to sign with. [default: key; to countersign: keyless]"),
+    ] = None,
     countersign: Annotated[
         bool,
         typer.Option(
@@ -35,7 +38,7 @@ def command(
     from lanectl.wiring import codex, common, neutral
     from lanectl.wiring.signing import SigningOptions, statement_signer
 
-    chosen = Method.KEYLESS if countersign and method is Method.KEY and not key else method
+    chosen = method or (Method.KEYLESS if countersign and not key else Method.KEY)
     wishes = SigningOptions(
         chosen, key, identity_token, sigstore, gpg_key, svid, svid_key, countersign
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lanectl.model.change import FileChange
-    from lanectl.model.names import ObjectId
+    from lanectl.model.names import ObjectId, RepositoryId
     from lanectl.model.settings import Rules
     from lanectl.ports import ObjectReader
 
@@ -33,6 +33,7 @@ def gather(
     rules: Rules,
     words: Words | None,
     members: Mapping[str, bytes],
+    repository: RepositoryId,
 ) -> Content:
     """Return the content of a change whose result tree the repository has."""
     ids = [
@@ -54,7 +55,7 @@ def gather(
         links={p: target for p, i in linked.items() if (target := _target(blobs.get(i)))},
         lockfiles={path: blobs.get(blob) for path, blob in after.items()},
         base_lockfiles={path: blobs.get(blob) for path, blob in before.items()},
-        members=members, words=words, rules=rules,
+        members=members, words=words, rules=rules, repository=repository, result_tree=result_tree,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl import checks
-from lanectl.formats import archive, envelope, sbom, statement
+from lanectl.formats import archive, envelope, sbom_document, statement
 from lanectl.model.bundle import ATTESTATION, PATCH, SBOM, Bundle, Statement
 from lanectl.model.report import MalformedError, RejectedError
 from lanectl.model.signer import Method
@@ -54,7 +54,7 @@ def inspect(submission: Submission, *, limit: int) -> Inspection:
     try:
         bundle = archive.read(submission.artifact, limit=limit)
         said = statement.read(bundle.members[ATTESTATION])
-        components = sbom.check_document(bundle.members[SBOM])
+        components = len(sbom_document.components_of(bundle.members[SBOM]))
         signed = envelope.read_any(submission.signature) if submission.signature else None
         payload = signed.payload if signed else submission.statement
         outer = statement.read(payload) if payload and submission.is_signed else said

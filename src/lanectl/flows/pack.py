@@ -30,11 +30,11 @@ from lanectl.model.trust_policy import VALIDITY
 from lanectl.ports import ChangeRequest, Identity, NewCommit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lanectl.model.change import ChangeSet
     from lanectl.model.content import Content
-    from lanectl.model.names import ObjectId, RepositoryId
+    from lanectl.model.names import ObjectId
     from lanectl.model.report import Finding
     from lanectl.ports import BuilderRepository, Outbox, OutboxState, System
     from lanectl.ports.signing import StatementSigner
@@ -51,6 +51,7 @@ class PackRequest(Struct, frozen=True):
     title: str | None = None
     message: str = ""
     rollback: str | None = None
+    sbom: bytes | None = None
     repository: str | None = None
     supersedes: str | None = None
     commit: bool = False
@@ -88,19 +89,18 @@ def pack(
     change = _read(repository, request.change)
     rules, policy = _rules(repository, change)
     wanted, rollbacks = _rollbacks(repository, change, rules, request)
-    content = _content(repository, change, rules, slug, request)
+    given = _given(request, wanted, rollbacks)
+    content = _content(repository, change, rules, slug, request, given=given)
     findings = checks.judge_change(change, content, wanted, rollbacks)
     if any(f.decision is Decision.BLOCK for f in findings):
         raise RejectedError("this change cannot be packed", findings)
-    identifier = words.find_repository_id(repository, rules, request.repository)
-    handoff, document = _describe(identifier, change, content, wanted)
+    handoff, document = _describe(change, content, wanted)
     members = {
         names.MERGE_BASE: f"{change.base}\n".encode(),
         names.PATCH: change.patch,
         names.SBOM: document.document,
+        **given,
     }
-    if wanted:
-        members[names.ROLLBACK] = rollback.join([(p, rollbacks[p]) for p in wanted])
     artifact, inner = _write(members, handoff, document, request.change.limit)
     digest, bundle = artifact.bundle.digest, artifact.bundle
     circumstances = _circumstances(outbox.previous(slug), digest, policy, system, request)
@@ -132,12 +132,26 @@ def _content(
     rules: Rules,
     slug: Slug,
     request: PackRequest,
+    *,
+    given: Mapping[str, bytes],
 ) -> Content:
     title = words.find_title(repository, change.base, slug, request.title)
     said = Words(slug, title, words.check_message(request.message))
+    identifier = words.find_repository_id(repository, rules, request.repository)
     return gather(
-        change.files, change.result_tree, repository.objects, rules=rules, words=said, members={}
-    )
+        change.files, change.result_tree, repository.objects, rules=rules, words=said,
+        members=given, repository=identifier,
+    )  # fmt: skip
+
+
+def _given(
+    request: PackRequest, wanted: Sequence[str], rollbacks: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Return the members that lanectl does not make itself: a team's SBOM, the rollback."""
+    given = {names.SBOM: request.sbom} if request.sbom is not None else {}
+    if wanted and all(path in rollbacks for path in wanted):
+        given[names.ROLLBACK] = rollback.join([(p, rollbacks[p]) for p in wanted])
+    return given
 
 
 def _read(repository: BuilderRepository, request: ChangeRequest) -> ChangeSet:
@@ -211,8 +225,11 @@ def _rollbacks(
 
 
 def _describe(
-    repository: RepositoryId, change: ChangeSet, content: Content, wanted: tuple[str, ...]
+    change: ChangeSet, content: Content, wanted: tuple[str, ...]
 ) -> tuple[Handoff, sbom.Sbom]:
+    repository = content.repository
+    if repository is None:
+        raise ValueError("the content of a change that is packed knows its repository")
     read = sorted(content.lockfiles.items())
     document = sbom.build(repository=repository, result_tree=change.result_tree, lockfiles=read)
     said = content.words or Words("", "", "")

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lanectl.model.display import display
 from lanectl.model.expiry import SOON, expiring
+from lanectl.model.gpg import expiring as expiring_gpg
 from lanectl.model.root import ROOT_PATH
 from lanectl.model.settings import RULES_PATH
 from lanectl.model.signer import Method
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lanectl.model.root import Root
     from lanectl.model.trust import Key
     from lanectl.model.trust_policy import Span
+    from lanectl.ports.signing import GpgReader
 
 _DAY: Final = "%Y-%m-%d"
 _TASKS: Final = {
@@ -67,16 +69,30 @@ def entries(trust: Trust) -> tuple[Entry, ...]:
     return tuple(_judged(e, policy.accepted(e.role)) for e in ordered)
 
 
-def warnings(trust: Trust, now: datetime) -> tuple[Warned, ...]:
-    """Return what ends soon, the first to end first; a key that was rotated is not among it."""
+def warnings(trust: Trust, now: datetime, gpg: GpgReader | None) -> tuple[Warned, ...]:
+    """Return what ends soon, the first to end first; a key that was rotated is not among it.
+
+    `gpg` reads the own dates of pinned GPG keys.
+    """
     keys = {key.public.id for key in expiring(trust.keyring.keys, now)}
-    found = (
+    found = [
         Warned(f"{e.method} of {e.name} ({e.role}), {e.id}", e.not_after, e.not_after <= now)
         for e in entries(trust)
         if e.not_after
         and (e.id in keys if e.method is Method.KEY else abs(e.not_after - now) < SOON)
-    )
-    return tuple(sorted(found, key=lambda w: w.ends))
+    ]
+    return tuple(sorted((*found, *ending_gpg(trust, now, gpg)), key=lambda w: w.ends))
+
+
+def ending_gpg(trust: Trust, now: datetime, gpg: GpgReader | None) -> Iterator[Warned]:
+    """Yield the pinned GPG keys that cannot sign any more soon, by their own dates."""
+    pinned = {key.fingerprint: key for key in trust.policy.gpg}
+    if gpg is None or not pinned:
+        return
+    files = {name: trust.material.at(key.path) for name, key in pinned.items()}
+    for ending in expiring_gpg(gpg.list(files, now), now):
+        key, at = pinned[ending.fingerprint], ending.at or now
+        yield Warned(f"gpg of {key.name} ({key.role}), {key.fingerprint}", at, at <= now)
 
 
 def explain(trust: Trust, now: datetime) -> tuple[str, ...]:

@@ -165,6 +165,7 @@ def _gather_replay(evidence: Evidence, repository: TargetRepository, handoff: Ha
         content = gather(
             replay.files, replay.result_tree, repository.objects,
             rules=evidence.rules or Rules(), words=words, members=members,
+            repository=handoff.repository,
         )  # fmt: skip
         evidence = replace(evidence, content=content)
     return replace(evidence, replay=replay, rollback=rollback)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lanectl.model.change import FileChange
-    from lanectl.model.names import ObjectId
+    from lanectl.model.names import ObjectId, RepositoryId
 
 BLOB_LIMIT = 16 << 20
 """Bytes of a file that is looked into."""
@@ -34,7 +34,8 @@ class Content(Struct, frozen=True):
     a tab, the path and a NUL each. `links` holds the targets of its links by path, if the change
     brings one or one has a protected name (`model/protected.py`). `lockfiles` and `base_lockfiles`
     are those of result and base tree by path, None where too large. `members` are the bundle's,
-    without the patch; empty while `pack` still makes them.
+    without the patch; while `pack` still makes them, those that it was given. `repository` and
+    `result_tree` are what the SBOM is made for.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -46,6 +47,8 @@ class Content(Struct, frozen=True):
     members: Mapping[str, bytes] = {}
     words: Words | None = None
     rules: Rules = Rules()
+    repository: RepositoryId | None = None
+    result_tree: ObjectId | None = None
 
     @property
     def changed(self) -> Mapping[bytes, FileChange]:

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from lanectl.model.expiry import SOON
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
 ROTATION: Final = timedelta(days=30)
 """The longest that a GPG key may sign for, from its making to its expiry."""
-
-WARNING: Final = timedelta(days=14)
-"""How long before its end a key is spoken of."""
 
 
 class GpgRevocation(Struct, frozen=True):
@@ -86,7 +85,7 @@ class GpgEnding(Struct, frozen=True):
 
 
 def expiring(
-    keys: Iterable[GpgKeyFacts], now: datetime, within: timedelta = WARNING
+    keys: Iterable[GpgKeyFacts], now: datetime, within: timedelta = SOON
 ) -> tuple[GpgEnding, ...]:
     """Return the keys whose last part that may sign ends within a time, or has ended."""
     endings = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lanectl.adapters.system import environment
+from lanectl.model.root import ROOT_PATH
 from lanectl.model.trust import Role
 from lanectl.wiring.common import OPERATOR_LIMIT
 from lanectl.wiring.ledger import open_ledger
@@ -48,6 +49,11 @@ class Desk(Struct, frozen=True):
         from lanectl.adapters import files
 
         return files.read_optional(f"{self.top}/{path}", limit=OPERATOR_LIMIT) if self.top else None
+
+    @property
+    def has_root(self) -> bool:
+        """Whether a root must sign the trust files of the work tree."""
+        return bool(self.top) and os.path.lexists(f"{self.top}/{ROOT_PATH}")
 
     def write(self, planned: PlannedFile) -> None:
         """Write a planned file into the work tree."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lanectl.adapters.git.target import GitTargetRepository
     from lanectl.flows.endorse import Endorsed
     from lanectl.flows.init import PlannedFile
+    from lanectl.flows.policy import Warned
     from lanectl.flows.root import RootState
     from lanectl.model.evidence import Trust
     from lanectl.model.settings import Operator
@@ -31,19 +32,22 @@ _PAST = 16
 
 
 class Shown(Struct, frozen=True):
-    """The trust at the target's tip, and the present time."""
+    """The trust at the target's tip, the present time, and what of it ends soon."""
 
     trust: Trust
     now: datetime
+    warned: tuple[Warned, ...]
 
 
 def load(start: str, operator: str | None) -> Shown:
     """Return the trust that the operator pins, in the clone at or above `start`."""
+    from lanectl.flows.policy import warnings
     from lanectl.flows.trust import load_trust
 
     with enforcer_side(start, operator=operator) as side:
         trust = load_trust(side.operator_file, side.require_repository(), side.store)
-        return Shown(trust, side.system.now())
+        now = side.system.now()
+        return Shown(trust, now, warnings(trust, now, side.gpg))
 
 
 def plan_root(start: str, keys: Sequence[str], threshold: int, *, write: bool) -> PlannedFile:

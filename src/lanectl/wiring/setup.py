@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,14 @@ def _dated_path(role: Role, now: datetime) -> str:
     from lanectl.adapters.places import key_places
 
     return str(Path(key_places(role, environment())[0]).parent / f"{role}-{now:%Y%m%d}.pem")
+
+
+def has_root(start: str) -> bool:
+    """Whether a root must sign the trust files of the work tree at or above `start`."""
+    from lanectl.model.root import ROOT_PATH
+
+    with builder_side(start) as side:
+        return os.path.lexists(f"{side.top}/{ROOT_PATH}")
 
 
 def plan_trust(

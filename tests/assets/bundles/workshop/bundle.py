@@ -49,8 +49,8 @@ REGISTERED = {
 LINES = b"".join(b"%d of forty\n" % n for n in range(1, 41))
 ROLLBACK_PATH = "supabase/rollbacks/0002_orders.sql"
 MIGRATION: dict[bytes, File | None] = {
-    b"supabase/migrations/0002_orders.sql": File(b"create table orders (id int);\n"),
-    ROLLBACK_PATH.encode(): File(b"drop table orders;\n"),
+    b"supabase/migrations/0002_orders.sql": File(b"create view orders as select 1 as id;\n"),
+    ROLLBACK_PATH.encode(): File(b"drop view orders;\n"),
 }
 BASE: Files = {
     b"README.md": File(b"# Shop\n"),

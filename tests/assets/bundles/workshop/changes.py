@@ -19,7 +19,7 @@ from tests.assets.bundles.workshop.bundle import (
 )
 from tests.assets.bundles.workshop.defect import Defect, defect
 from tests.assets.bundles.workshop.objects import NULL, File, hunks, section
-from tests.assets.bundles.workshop.steps import drop, put, replace
+from tests.assets.bundles.workshop.steps import drop, each, put, replace
 
 _APPLY, _FORM = "replay/does-not-apply", "replay/not-canonical"
 _REFUSED = "git itself refuses this path when the patch is applied"
@@ -62,6 +62,14 @@ def good() -> Iterator[Defect]:
     yield defect("good/every-kind-of-change", "", edits=kinds)
     yield defect("good/with-rollback", "", edits={**GOOD, **MIGRATION})
     yield defect("good/at-the-tip", "", base="tip")
+    own = each(
+        put("components.0.licenses", [{"license": {"id": "MIT"}}]),
+        put("components.0.bom-ref", "shelf"),
+        put("dependencies", [{"ref": "shelf"}]),
+        put("metadata.tools", [{"vendor": "a team", "name": "a tool"}]),
+        put("annotations", []),
+    )
+    yield defect("good/own-sbom", "", members=_on_sbom(own))
 
 
 def _patches() -> Iterator[Defect]:
@@ -272,28 +280,48 @@ def _trust() -> Iterator[Defect]:
     yield _added("paths/trust-becomes-a-link", trust, b"lanectl.toml", File(b"/x", "120000"))
 
 
+_SCRIPT = {"type": "website", "url": "javascript:alert(1)"}
+_ANOTHER = {"type": "library", "name": "shelf", "version": "2.0", "purl": "pkg:pypi/shelf@2.0"}
+
+
+def _on_sbom(step: Step) -> Step:
+    def on_members(members: Any) -> None:
+        document = json.loads(members["sbom.cdx.json"])
+        step(document)
+        members["sbom.cdx.json"] = json.dumps(document).encode()
+
+    return on_members
+
+
 def _sboms() -> Iterator[Defect]:
-    def changed(step: Step) -> Step:
-        def on_members(members: Any) -> None:
-            document = json.loads(members["sbom.cdx.json"])
-            step(document)
-            members["sbom.cdx.json"] = json.dumps(document).encode()
-
-        return on_members
-
     steps = {
         "not-cyclonedx": put("bomFormat", "SPDX"),
         "other-version": put("specVersion", "1.4"),
         "dangling-reference": put("dependencies.0.dependsOn", ["pkg:pypi/ghost@1"]),
         "component-twice": put("components", lambda c: c * 2),
         "purl-of-another": put("components.0.name", "other"),
-        "unknown-field": put("vulnerabilities", []),
-        "no-components": drop("components"),
+        "unknown-field": put("vulnerable", []),
         "escape-in-a-name": put("components.0.name", "\u001b[31mshelf"),
         "serial-number": put("serialNumber", "urn:uuid:hello"),
+        "script-as-an-address": put("components.0.externalReferences", [_SCRIPT]),
+        "type-of-no-component": put("components.0.type", "virus"),
     }
     for what, step in steps.items():
-        yield defect(f"sbom/{what}", "sbom/malformed", members=changed(step))
+        yield defect(f"sbom/{what}", "sbom/malformed", members=_on_sbom(step))
+    mended = {
+        "no-components": each(drop("components"), drop("dependencies")),
+        "component-missing": each(put("components", []), put("dependencies", [])),
+        "component-too-many": put(
+            "components", lambda c: [*c, {"type": "library", "name": "more"}]
+        ),
+        "component-of-another-version": put(
+            "components.0", {**_ANOTHER, "bom-ref": "pkg:pypi/shelf@1.0"}
+        ),
+        "hash-made-up": put("components.0.hashes", [{"alg": "SHA-256", "content": "0" * 64}]),
+        "component-inside-another": put("components.0.components", [_ANOTHER]),
+    }
+    for what, step in mended.items():
+        yield defect(f"sbom/{what}", "sbom/components", members=_on_sbom(step))
     for what, data in {
         "not-json": b"<bom/>",
         "empty": b"",
@@ -310,7 +338,7 @@ def _rollbacks() -> Iterator[Defect]:
     content = "rollback/content"
 
     def added(members: Any) -> Any:
-        return {**members, "rollback.sql": b"drop table orders;\n"}
+        return {**members, "rollback.sql": b"drop view orders;\n"}
 
     def ordered(members: Any) -> Any:
         members = added(members)
@@ -333,9 +361,12 @@ def _rollbacks() -> Iterator[Defect]:
     alone: dict[bytes, File | None] = {p: f for p, f in edits.items() if b"/migrations/" not in p}
     yield defect("rollback/unexpected-though-in-the-tree", "rollback/unexpected", edits=alone)
     other = {"members": lambda m: {**m, "rollback.sql": b"drop database shop;\n"}}
-    yield defect("rollback/other-content", content, edits=edits, **other)
+    yield defect("rollback/other-content", f"{content} sql/statement", edits=edits, **other)
     yield defect(
-        "rollback/empty-content", content, edits=edits, members=lambda m: {**m, "rollback.sql": b""}
+        "rollback/empty-content",
+        f"{content} sql/empty",
+        edits=edits,
+        members=lambda m: {**m, "rollback.sql": b""},
     )
     yield defect("rollback/names-nothing", content, edits=edits, predicate=put(names, []))
     yield defect(
