@@ -22,26 +22,30 @@ from replay_rig import GitError, Rig
 
 from lanectl import checks
 from lanectl.flows.content import gather
+from lanectl.model.change import Mode
 from lanectl.model.content import Words
 from lanectl.model.decision import Decision
 from lanectl.model.display import display, display_path
 from lanectl.model.handoff import message_problem, title_problem
-from lanectl.model.names import ObjectId
+from lanectl.model.names import ObjectId, RepositoryId
 from lanectl.model.ruling import strictest
 from lanectl.model.settings import Limits, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    from replay_choice import Commit
 
     from lanectl.adapters.git.target import GitTargetRepository
     from lanectl.model.report import Finding
-    from replay_choice import Commit
 
 HEADER = (
     "| repository | commits | free | warned | held | blocked | rules: commits (paths) |\n"
     "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
 )
 _SAID = {Decision.BLOCK: "blocked", Decision.HOLD: "held", Decision.WARN: "warned"}
+_FILES = {Mode.FILE, Mode.EXECUTABLE}
+_HERE = RepositoryId("example.test/real/history")
 _NO_CONTENT = "rollback/"
 """A history that was not made with lanectl brings no rollbacks: `pack` asks for them, rightly."""
 
@@ -77,13 +81,14 @@ class Judged:
         return ", ".join(f"`{r}` {n} ({subjects[r]})" for r, n in commits.most_common())
 
 
-def judge(repository: GitTargetRepository, commit: Commit, said: bytes) -> tuple[Finding, ...]:
-    """Return one finding for every subject of a commit that breaks a rule; `said`: its message."""
+def judge(rig: Rig, repository: GitTargetRepository, commit: Commit) -> tuple[Finding, ...]:
+    """Return one finding for every subject of a commit that breaks a rule."""
     objects = repository.objects
     trees = [objects.commit_tree(ObjectId(c)) for c in (commit.parent, commit.id)]
     if trees[0] is None or trees[1] is None:
-        raise GitError(f"{commit.id}: objects are missing")
+        raise GitError(f"{commit.id[:12]}: its tree is missing")
     files = objects.files(trees[0], trees[1])
+    said = rig.git("cat-file", "commit", commit.id).partition(b"\n\n")[2]
     title, _, message = said.decode("utf-8", "replace").partition("\n")
     message = message.strip("\n")
     words = Words(
@@ -91,8 +96,20 @@ def judge(repository: GitTargetRepository, commit: Commit, said: bytes) -> tuple
         "x" if title_problem(title) else title,
         "" if message_problem(message) else message,
     )
-    content = gather(files, trees[1], objects, rules=Rules(), words=words, members={})
+    content = gather(
+        files, trees[1], objects, rules=Rules(), words=words, members={}, repository=_HERE
+    )
+    unread = {f.new_id for f in files if f.new_mode in _FILES and content.new(f) is None}
+    _refuse_missing(rig, commit, unread)
     return strictest(checks.judge_content(content))
+
+
+def _refuse_missing(rig: Rig, commit: Commit, ids: Iterable[str]) -> None:
+    """Raise GitError if the source lacks files: that one was not looked into says nothing then."""
+    wanted = "".join(f"{i}\n" for i in ids)
+    out = rig.git("cat-file", "--batch-check", data=wanted.encode()) if wanted else b""
+    if lacking := out.count(b" missing\n"):
+        raise GitError(f"{commit.id[:12]}: {lacking} files are missing")
 
 
 def run(rig: Rig, source: Path, options: argparse.Namespace) -> Judged:
@@ -102,15 +119,16 @@ def run(rig: Rig, source: Path, options: argparse.Namespace) -> Judged:
     from lanectl.wiring.common import open_git
 
     judged, only = Judged(options.name or source.name), tuple(options.only)
-    commits, _ = choose(rig.git, rig.tip)
+    commits, _ = choose(rig.git, rig.tip, read=False)
     commits = [c for c in commits if c.id.startswith(only)] if only else commits
     began = time.perf_counter()
     with open_git(str(source), Limits()) as (git, found, scratch):
         repository = GitTargetRepository(git, found, scratch, environment())
-        for commit in commits[: options.commits]:
-            said = rig.git("cat-file", "commit", commit.id).partition(b"\n\n")[2]
+        for commit in commits:
+            if len(judged.findings) >= options.commits:
+                break
             try:
-                judged.findings[commit.id] = judge(repository, commit, said)
+                judged.findings[commit.id] = judge(rig, repository, commit)
             except GitError as error:
                 judged.missing.append(str(error))
     judged.seconds = time.perf_counter() - began
@@ -125,16 +143,20 @@ def _differs(rig: Rig, commit: Commit, findings: Iterable[Finding]) -> str:
     """Hand a commit over: return how `pack` and `verify` decide otherwise, if they do."""
     wanted = {(f.rule.id, str(f.decision), f.where) for f in findings if f.subject}
     rig.place(commit)
-    words = rig.show("committed", commit)
+    words = rig.show("staged", commit)
     code, out, talk = rig.lanectl("pack", "--slug", "x", "--json", *words, at=rig.builder)
     found = _found(out)
     if code:
-        if found and all(rule.startswith(_NO_CONTENT) for rule, decision, _ in found if decision == "block"):
+        if found and all(
+            rule.startswith(_NO_CONTENT) for rule, decision, _ in found if decision == "block"
+        ):
             return ""
         refused = any(decision == "block" for _, decision, _ in wanted)
         return "" if refused and found >= wanted else f"pack: {talk.strip()[-300:] or out[-300:]}"
     enforcer = rig.root / "enforcer"
-    rig.git("clone", "-q", "-n", "--depth=2", "-b", "main", f"file://{rig.hub}", enforcer, at=rig.root)
+    rig.git(
+        "clone", "-q", "-n", "--depth=2", "-b", "main", f"file://{rig.hub}", enforcer, at=rig.root
+    )
     rig.must("init", "--enforcer", "--repo", rig.hub, "--branch", "main", "--repin", at=enforcer)
     code, again, talk = rig.lanectl("verify", json.loads(out)["path"], "--json", at=enforcer)
     difference = (_found(again) ^ wanted) | (found ^ wanted)
@@ -142,13 +164,13 @@ def _differs(rig: Rig, commit: Commit, findings: Iterable[Finding]) -> str:
         return "; ".join(" ".join(row) for row in sorted(difference))
     held = any(decision == "hold" for _, decision, _ in wanted)
     outcome = json.loads(again).get("outcome")
-    return "" if outcome == ("held" if held else "accepted") else f"verify: {outcome}: {talk[-300:]}"
+    return (
+        "" if outcome == ("held" if held else "accepted") else f"verify: {outcome}: {talk[-300:]}"
+    )
 
 
 def _found(out: str) -> set[tuple[str, str, str]]:
-    document: Mapping[str, object] = json.loads(out) if out else {}
-    rows = document.get("findings", ())
-    assert isinstance(rows, list | tuple)
+    rows = json.loads(out)["findings"] if out else ()
     return {(row["rule"], row["decision"], row["where"]) for row in rows}
 
 
@@ -182,8 +204,16 @@ def main() -> int:
     parser.add_argument("--commits", type=int, default=100, help="[default: %(default)s]")
     parser.add_argument("--handoffs", type=int, default=0, metavar="N",
                         help="pack and verify the first N of them as well [default: %(default)s]")  # fmt: skip
-    parser.add_argument("--only", metavar="ID", action="append", default=[], help="only this commit; may be repeated")
-    parser.add_argument("--show", action="store_true", help="print every block and every hold with its path")
+    parser.add_argument(
+        "--only",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="only this commit; may be repeated",
+    )
+    parser.add_argument(
+        "--show", action="store_true", help="print every block and every hold with its path"
+    )
     parser.add_argument("--show-warnings", action="store_true", help="print the warnings as well")
     parser.add_argument("--no-header", action="store_true", help="print the row alone")
     options = parser.parse_args()
@@ -192,10 +222,16 @@ def main() -> int:
         try:
             rig = Rig(Path(folder).resolve(), source, None)
         except (GitError, OSError) as error:
-            parser.error(f"{display_path(str(options.repository).encode())} cannot be judged: {error}")
+            parser.error(
+                f"{display_path(str(options.repository).encode())} cannot be judged: {error}"
+            )
         judged = run(rig, source, options)
     print(row(judged) if options.no_header else f"{HEADER}\n{row(judged)}")
-    wanted = {Decision.BLOCK, Decision.HOLD} if options.show or options.show_warnings else set[Decision]()
+    wanted = (
+        {Decision.BLOCK, Decision.HOLD}
+        if options.show or options.show_warnings
+        else set[Decision]()
+    )
     wanted |= {Decision.WARN} if options.show_warnings else set()
     for line in shown(judged, wanted):
         print(f"- {line}")

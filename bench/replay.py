@@ -2,8 +2,9 @@
 
 Every commit stands on a target branch of its own: its first parent with one commit on top that
 registers the keys. A Builder's clone gets the commit's tree in three states: only in the work tree,
-staged, committed. An Enforcer's clone that never saw it gets the signed bundle. Exit code 1: a
-commit was refused, or came out with another tree although the Builder's side could show it.
+staged, committed. An Enforcer's clone that never saw it gets the signed bundle; what is held a lead
+approves. Exit code 1: a commit was refused, or came out with another tree although the Builder's
+side could show it.
 """
 
 from __future__ import annotations

@@ -34,14 +34,15 @@ class Commit:
     features: frozenset[str]
 
 
-def choose(git: Git, tip: str) -> tuple[list[Commit], dict[str, int]]:
+def choose(git: Git, tip: str, *, read: bool = True) -> tuple[list[Commit], dict[str, int]]:
     """Return all commits below `tip` that change something, rarest first, and how many have what.
 
     One commit of every feature in turn, the rarest feature first; within one, by commit id, which
-    is as good as drawn by lot and the same in every run.
+    is as good as drawn by lot and the same in every run. Without `read` no file is looked into: that
+    is fast, works where large files are missing, and does not tell the features of content.
     """
     shelves: defaultdict[str, list[Commit]] = defaultdict(list)
-    for commit in sorted(_scan(git, tip), key=lambda c: c.id):
+    for commit in sorted(_scan(git, tip, read=read), key=lambda c: c.id):
         for feature in commit.features or {PLAIN}:
             shelves[feature].append(commit)
     order = sorted(shelves, key=lambda f: (len(shelves[f]), f))
@@ -50,29 +51,30 @@ def choose(git: Git, tip: str) -> tuple[list[Commit], dict[str, int]]:
     return list(dict.fromkeys(turns)), {f: len(shelves[f]) for f in order}
 
 
-def _scan(git: Git, tip: str) -> Iterator[Commit]:
+def _scan(git: Git, tip: str, *, read: bool) -> Iterator[Commit]:
     content: defaultdict[str, set[str]] = defaultdict(set)
     walk = ("log", "--diff-merges=first-parent", "--min-parents=1")
-    for feature, pattern in _CONTENT.items():
+    for feature, pattern in _CONTENT.items() if read else ():
         for line in git(*walk, "--no-patch", "--format=%H", pattern, tip, "--").split():
             content[line.decode()].add(feature)
-    out = git(*walk, "--format=commit %H %P", "--raw", "--numstat", "--no-abbrev", "-M", tip, "--")
+    how = ("--numstat", "-M") if read else ("-M100%",)
+    out = git(*walk, "--format=commit %H %P", "--raw", "--no-abbrev", *how, tip, "--")
     for block in (b"\n" + out).split(b"\ncommit ")[1:]:
         head, *rest = block.splitlines()
         lines = [line for line in rest if line]
         if lines:
             one, parent = head.decode().split()[:2]
-            yield Commit(one, parent, frozenset(_features(lines) | content[one]))
+            yield Commit(one, parent, frozenset(_features(lines, 2 if read else 1) | content[one]))
 
 
-def _features(lines: list[bytes]) -> set[str]:
+def _features(lines: list[bytes], per_file: int) -> set[str]:
     found = set()
     for line in lines:
         if line.startswith(b":"):
             found |= _of_raw(*line[1:].split(b"\t"))
         elif line.startswith(b"-\t-\t"):
             found.add("binary")
-    return found | ({"large"} if len(lines) > 2 * _LARGE else set())
+    return found | ({"large"} if len(lines) > per_file * _LARGE else set())
 
 
 def _of_raw(facts: bytes, *paths: bytes) -> set[str]:

@@ -93,7 +93,7 @@ def outer_settings(world: World) -> None:
 MUTANTS = {
     nested_untracked: (1, "source/nested-repository"),
     nested_in_a_tracked_folder: (1, "source/nested-repository"),
-    nested_as_a_link_in_the_index: (1, "paths/submodule"),
+    nested_as_a_link_in_the_index: (0, "paths/submodule"),
     outer_settings: (1, "source/external-filter"),
 }
 

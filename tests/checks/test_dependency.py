@@ -257,6 +257,16 @@ def test_fifty_changed_hashes_are_one_finding() -> None:
     assert found.got == "p0 1, p1 1, p10 1 and 47 more"
 
 
+def test_what_is_compiled_into_a_lockfile_takes_no_hash_away() -> None:
+    locked = "black==19.10b0 --hash=sha256:aa\n"
+    asked = "black==19.10b0\n"
+    files: Tree = {"requirements/lint.txt": locked, "requirements/lint.in": asked}
+    assert (
+        broken({"requirements/test.txt": locked}, {**files, "requirements/test.txt": locked}) == []
+    )
+    assert broken({"requirements.txt": locked}, {"requirements.txt": asked}) == ["integrity"]
+
+
 def test_a_lockfile_in_a_new_place_is_compared_too() -> None:
     other = npm(integrity="sha512-BBBB")
     assert broken({LOCK: npm()}, {"npm-shrinkwrap.json": other}) == ["integrity"]

@@ -15,6 +15,7 @@ from lanectl.checks import paths
 from lanectl.model import collision
 from lanectl.model.change import FileChange, Mode
 from lanectl.model.content import Content
+from lanectl.model.decision import Decision
 from lanectl.model.disguise import fold
 from lanectl.model.names import ObjectId
 
@@ -88,7 +89,16 @@ def test_odd_modes(mode: str) -> None:
     assert broken("a", mode) == ["paths/mode"]
 
 
-def test_a_submodule_may_move_and_go_but_not_come() -> None:
+def test_an_odd_name_of_the_base_may_change_and_go() -> None:
+    for odd in ("after:1986-05-28", "units/dev-disk\\x2dby.mount", "a\u202eb"):
+        assert broken(odd) == ["paths/name"]
+        assert broken(odd, old=Mode.FILE) == broken(odd, Mode.ABSENT, old=Mode.FILE) == []
+    assert broken("git~1/x", Mode.ABSENT, old=Mode.FILE) == ["paths/dot-git"]
+
+
+def test_a_submodule_may_move_and_go_but_not_come_unseen() -> None:
+    assert {r.id: r.decision for r in paths.RULES}["paths/submodule"] is Decision.HOLD
+    assert broken("-lib", Mode.SUBMODULE) == ["paths/submodule", "paths/modules"]
     assert broken("lib", Mode.SUBMODULE) == ["paths/submodule"]
     assert broken("lib", Mode.SUBMODULE, old=Mode.FILE) == ["paths/submodule"]
     assert broken("lib", Mode.SUBMODULE, old=Mode.SUBMODULE) == []

@@ -356,6 +356,24 @@ def test_a_package_that_is_a_link_or_too_large_to_read() -> None:
     assert [f.rule for f in found] == ["protected/scripts"]
 
 
+def moved(before: bytes, after: bytes) -> list[str]:
+    """Return what is found when a manifest goes from one folder to another."""
+    files = (
+        FileChange(b"play/a/package.json", Mode.FILE, Mode.ABSENT, OLD, NULL),
+        FileChange(b"playground/a/package.json", Mode.ABSENT, Mode.FILE, NULL, NEW),
+    )
+    return [f.rule for f in protected.check(Content(files, blobs={OLD: before, NEW: after}))]
+
+
+def test_a_manifest_may_move_with_scripts_that_nobody_runs_unasked() -> None:
+    assert moved(TESTED, package(scripts={"test": "jest"}, version="2")) == []
+    assert moved(TESTED, package(scripts={"test": "mocha"})) == ["protected/scripts"] * 2
+    assert moved(TESTED, b"{") == ["protected/scripts"] * 2
+    for name in ("postinstall", "prepare", "prePublishOnly", "post-autoload-dump"):
+        runs = package(scripts={"test": "jest", name: "x"})
+        assert moved(runs, runs) == ["protected/scripts"] * 2
+
+
 def test_the_names_of_scripts_are_shown_and_cannot_deceive() -> None:
     new = package(scripts={"post\x1b[2Jinstall": "x", "a" * 500: "x"})
     got = one("package.json", package(), new)[0].got

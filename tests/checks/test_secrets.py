@@ -203,7 +203,7 @@ def test_what_is_no_private_key() -> None:
         "https://hooks.slack.com/services/T00000000/B00000000/" + "X" * 24, "//registry.acme.io/:_authToken=${NPM_TOKEN}",
         '"integrity": "sha512-' + some(86) + '=="', some(40, HEX), some(64, HEX), "AC" + some(32, HEX), "MESSAGE_OF_SOME_LONG_NAME.create.something_that_is_long_enough",
         jwt({"iss": "supabase-demo", "role": "service_role"}), jwt({"iss": "supabase", "role": "anon"}), jwt({"sub": "1234567890"}),
-        "AccountKey=" + "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2U" + "VErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==", "std::iter://a:b",
+        "AccountKey=" + "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2U" + "VErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==", "std::iter://a:b", "sb_secret_" + "N7UND0UgjKTVK-Uodkm0" + "Hg_xSvEMPvz",
     ],
 )  # fmt: skip
 def test_documented_examples_placeholders_and_digests_are_free(text: str) -> None:

@@ -92,7 +92,8 @@ FREE = {
     "England": "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "Scotland": "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
     "Wales": "🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f", "text style": "©\ufe0e ™\ufe0f ↔\ufe0f",
     "Cyrillic name": "переменная = сору", "Greek name": "μέγεθος = ρ", "mathematics": "x_α = dα + σ_max + Δt + kΩ + 5μm + 3µs + Å + 2π",
-    "Russian ranges": "[a-zа-яё] [A-Za-zА-Яа-яЁё]", "two scripts": "ключAPI = JSON_ключ", "accents": "naïve café Ångström Łódź", "Vietnamese": "Tiếng Việt", "quotes": "“a” — b… ‘c’",
+    "Russian ranges": "[a-zа-яё] [A-Za-zА-Яа-яЁё]", "two scripts": "ключAPI = JSON_ключ", "accents": "naïve café Ångström Łódź", "made-up letters": "ȦƁƇḒ\u0510ƑƓĦĪĴĶĿḾȠ",
+    "Vietnamese": "Tiếng Việt", "quotes": "“a” — b… ‘c’",
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ AS_IT_IS = f'exec {LANECTL} "$@"'
 EDITS_THE_WORK_TREE = f'[ "$1" != pack ] || echo more >> src/f3.py; {AS_IT_IS}'
 COMMITS_ANOTHER_TREE = f"""
 [ "$1" = apply ] || {AS_IT_IS}
-out=$({LANECTL} "$@") || exit
+out=$({LANECTL} "$@") || {{ code=$?; echo "$out"; exit $code; }}
 old=$(git rev-parse feature/x)
 new=$(git commit-tree -p feature/x^ -m x origin/main^{{tree}})
 git update-ref refs/heads/feature/x $new
@@ -79,6 +79,10 @@ def test_every_tree_is_exact_but_for_what_a_work_tree_cannot_show(tmp_path: Path
     exact = {"exact": 5, "not showable": 0, "refused": 0, "inexact": 0}
     unstaged = {**exact, "exact": 3, "not showable": 2}
     assert found["counts"] == {"unstaged": unstaged, "staged": exact, "committed": exact}
+    submodule = [o["why"] for o in found["outcomes"] if "paths/submodule" in o["why"]]
+    assert submodule == []  # the root brought it, and has no parent to be replayed on
+    attributes = "held and approved: protected/attributes"
+    assert [o["why"] for o in found["outcomes"] if o["why"] == attributes] == [attributes] * 3
     hidden = {o["why"] for o in found["outcomes"] if o["verdict"] == "not showable"}
     assert hidden == {"ignored 1", "submodule 1"}
     assert {"link", "type", "mode", "rename", "odd name", "binary", "submodule", "CRLF"} <= set(

@@ -200,6 +200,8 @@ class _Comparison:
 
     def pins(self) -> Iterator[Fault]:
         """Yield versions whose hashes are others than before."""
+        if not self._before.pins and not any(self._after.pins.values()):
+            return  # a file of another sort, which never had hashes: it takes none away
         before = self._before.pins or _merged(s.pins for _, s in self._known())
         changed = [
             f"{key[0]} {key[1]}".strip() for key, digests in self._after.pins.items()

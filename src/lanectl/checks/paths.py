@@ -41,7 +41,7 @@ RULES = (
     ),
     Rule(
         "paths/name",
-        "A path is absolute, steps out of the tree, or holds a character that no path should",
+        "A new path is absolute, steps out of the tree, or holds a character that no path should",
         "Control, bidirectional and invisible characters deceive people and terminals; drive "
         "letters, streams and backslashes leave the tree on other systems.",
         _LEAVE_OUT,
@@ -57,9 +57,14 @@ RULES = (
     Rule(
         "paths/submodule",
         "A new submodule",
-        "It brings in code that is not in this bundle. The pointer of a submodule of the base may move.",
-        Remedy("Let a person with write access add the submodule to the target branch."),
-        example="a new entry `vendor` of mode 160000",
+        "It brings in code that is not in this bundle; lanectl fetches none of it. The pointer of a "
+        "submodule of the base may move.",
+        Remedy(
+            "Leave it out, or let a person whose role the trust policy names look at the repository "
+            "behind it and approve it; the bundle waits."
+        ),
+        Decision.HOLD,
+        "a new entry `vendor` of mode 160000",
     ),
     Rule(
         "paths/modules",
@@ -140,7 +145,7 @@ def check(content: Content) -> Iterator[Fault]:
 
 def _check(file: FileChange, content: Content) -> Iterator[Fault]:
     where = display_path(file.path)
-    if problem := _name_problem(file.path):
+    if problem := _name_problem(file):
         yield Fault(problem[0], where, problem[1], "an ordinary relative path")
     if _is_own(file.path.partition(b"/")[0]):
         yield Fault("paths/trust", where, file.kind, "unchanged")
@@ -148,6 +153,10 @@ def _check(file: FileChange, content: Content) -> Iterator[Fault]:
         yield Fault("paths/mode", where, file.new_mode, "100644, 100755 or 120000")
     if file.new_mode == Mode.SUBMODULE != file.old_mode:
         yield Fault("paths/submodule", where, f"{file.kind} submodule", "no new submodule")
+        if file.path.startswith(b"-"):
+            yield Fault(
+                "paths/modules", where, "a submodule's path that is an option", "a plain one"
+            )
     if file.target is not None and (reason := _link_problem(file.path, file.target)):
         yield Fault(
             "paths/link",
@@ -175,15 +184,18 @@ def _components(path: bytes) -> list[str]:
     return path.decode("utf-8", "surrogateescape").split("/")
 
 
-def _name_problem(path: bytes) -> tuple[str, str] | None:
-    """Return the broken rule and why, for names; the stricter one first."""
-    parts = _components(path)
+def _name_problem(file: FileChange) -> tuple[str, str] | None:
+    """Return the broken rule and why, for names; the stricter one first.
+
+    A name that is merely odd and stands in the base may stay, change and go.
+    """
+    parts = _components(file.path)
     pieces = [*parts, *(piece for part in parts for piece in part.split("\\"))]
     if any(_is_dot_git(piece) for piece in pieces):
         return "paths/dot-git", "git's own folder"
     if disguised := next(filter(None, map(gits_file, pieces)), ""):
         return "paths/dot-git", f"git's own {disguised}"
-    why = _odd_name(parts)
+    why = _odd_name(parts) if file.old_mode == Mode.ABSENT else ""
     return ("paths/name", why) if why else None
 
 

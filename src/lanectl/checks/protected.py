@@ -99,6 +99,10 @@ _ATTRIBUTES = {
     "export-subst": frozenset[str](),
 }
 """Attributes that make git run or rewrite something, each with the values that do not."""
+_RUNS_BY_ITSELF = re.compile(
+    r"(?:pre|post)?(?:install|prepare|publish|pack|version|uninstall|restore|dependencies|rebuild)"
+    r"|prepublishonly|(?:pre|post)-.*|(?:pre|post).*(?:dump|package).*"  # of npm, and of composer
+)
 _ATTRIBUTE = re.compile(
     rb'(?<=[ \t\r"])[-!]?(?:%b)(?:=[^ \t\r\n]*)?(?=[ \t\r\n]|\Z)'  # it may touch a quoted pattern
     % "|".join(_ATTRIBUTES).encode()
@@ -108,9 +112,9 @@ _COMMENT = re.compile(rb"^[ \t\r]*#.*", re.MULTILINE)
 
 def check(content: Content) -> Iterator[Fault]:
     """Yield a fault for every changed path that is protected, by itself or through a link."""
-    ways = _Ways(content)
+    ways, moved = _Ways(content), _moved(content)
     for file in content.files:
-        if found := _problem(file, content, ways):
+        if (found := _problem(file, content, ways)) and file.path not in moved:
             rule, got = found
             yield Fault(
                 rule, display_path(file.path), got, "unchanged, or approved",
@@ -176,6 +180,28 @@ def _package(data: bytes) -> Mapping[str, object]:
     if isinstance(scripts, dict):
         return scripts
     return {"scripts": scripts}
+
+
+def _moved(content: Content) -> frozenset[bytes]:
+    """Return the manifests that were moved with all their scripts, of which none runs by itself."""
+    sides: dict[str, dict[bytes, list[bytes]]] = {"added": {}, "deleted": {}}
+    for file in content.files:
+        if file.kind in sides and protected.rule_for(file.path) == protected.SCRIPTS:
+            data = content.old(file) if file.kind == "deleted" else content.new(file)
+            if scripts := _harmless_scripts(data or b""):
+                sides[file.kind].setdefault(scripts, []).append(file.path)
+    both = sides["added"].keys() & sides["deleted"].keys()
+    return frozenset(path for side in sides.values() for scripts in both for path in side[scripts])
+
+
+def _harmless_scripts(data: bytes) -> bytes:
+    """Return a manifest's scripts, empty if there are none, or some run at an installation."""
+    try:
+        scripts = _package(data)
+    except MalformedError:
+        return b""
+    is_tame = scripts and not any(_RUNS_BY_ITSELF.fullmatch(name.lower()) for name in scripts)
+    return repr(sorted(scripts.items())).encode() if is_tame else b""
 
 
 def _attributes(data: bytes) -> set[str]:

@@ -177,11 +177,16 @@ def homoglyphs(line: str) -> Iterator[Hidden]:
 
 
 def _deceives(word: str, others: set[str]) -> bool:
-    """Whether a word reads as Latin. Greek at the edge of a name is mathematics: `x_alpha`, `mu m`."""
+    """Whether a word reads as letters of ASCII.
+
+    Greek at the edge of a name is mathematics: `x_alpha`, `mu m`. What only looks like a letter of
+    phonetics stands in alphabets of made-up translations.
+    """
     if any(_GREEK.match(c) for c in others) and not (
         _SAME_GREEK.search(word) or _BETWEEN.search(word)
     ):
         return False
     from confusable_homoglyphs import confusables
 
-    return all(confusables.is_confusable(c, preferred_aliases=["latin"]) for c in others)
+    found = (confusables.is_confusable(c, preferred_aliases=["latin"]) for c in others)
+    return all(r and any(h["c"].isascii() for h in r[0]["homoglyphs"]) for r in found)
