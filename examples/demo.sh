@@ -40,11 +40,13 @@ printf '# Shop\n\nSells things.\n' > docs/notes.md
 git commit -q -a -m "Say what it is" && git push -q origin HEAD:main
 git log --oneline
 
-say "2. Trust: two keys, registered on main by a person, pinned by the operator"
+say "2. Trust: three keys, registered on main by a person, pinned by the operator"
 run lanectl keys new --role builder
 run lanectl keys new --role enforcer
+run lanectl keys new --role lead
 run lanectl init --builder-key "$HOME/.config/lanectl/keys/builder.pem.pub" \
-  --enforcer-key "$HOME/.config/lanectl/keys/enforcer.pem.pub" > "$demo/init.diff"
+  --enforcer-key "$HOME/.config/lanectl/keys/enforcer.pem.pub" \
+  --lead-key "$HOME/.config/lanectl/keys/lead.pem.pub" > "$demo/init.diff"
 grep '^+++' "$demo/init.diff"
 git add -A && git commit -q -m "Register the lanes" && git push -q origin HEAD:main
 git clone -q "$demo/shop.git" "$demo/builder"
@@ -89,6 +91,23 @@ else
   printf 'refused, exit code %s; branches: %s\n' "$?" "$(git branch --list | tr -d '\n')"
 fi
 
-say "9. What the ledger remembers, and whether it still holds"
+say "9. A change of the pipeline is well signed, and waits for a lead"
+cd "$demo/builder"
+git stash -q -u
+mkdir -p .github/workflows
+printf 'on: push\njobs: {}\n' > .github/workflows/test.yml
+sh "$examples/builder.sh" . run-tests "Run the tests on every push" > "$demo/bundle" 2>/dev/null
+pipeline=$(cat "$demo/bundle")
+cd "$demo/enforcer"
+if run lanectl apply "$pipeline"; then
+  echo "the pipeline was accepted without an approval" >&2
+  exit 1
+else
+  printf 'held, exit code %s\n' "$?"
+fi
+run lanectl approve "$pipeline" --rule protected/ci --reason "it runs the tests, and nothing else"
+run lanectl apply "$pipeline"
+
+say "10. What the ledger remembers, and whether it still holds"
 run lanectl ledger show
 run lanectl ledger verify

@@ -82,6 +82,38 @@ def test_a_held_bundle_waits_and_goes_on_when_a_lead_approved_it(people: World) 
     assert "of limits/unread: big.txt" in shown
 
 
+WORKFLOW = ".github/workflows/test.yml"
+CI = ("--rule", "protected/ci")
+
+
+def rules(world: World, section: str) -> None:
+    """Let a person merge a policy."""
+    with (world.person / "lanectl.toml").open("a") as file:
+        file.write(f'\n[rules."protected/ci"]\n{section}\n')
+    world.commit("rules")
+    world.fetch()
+
+
+def test_a_policy_that_blocks_leaves_nothing_to_approve(people: World) -> None:
+    bundle = packed(people, WORKFLOW, b"on: push\njobs: {}\n")
+    assert held(people.apply(bundle)) == [("protected/ci", WORKFLOW)]
+    assert approve(people, bundle, *CI).code == 0
+    rules(people, 'decision = "block"')
+    assert people.apply(bundle).code == 1  # whatever was approved before
+    refused = approve(people, bundle, *CI)
+    assert (refused.code, refused.rules) == (1, ["protected/ci"])
+
+
+def test_a_policy_allows_named_paths_alone(people: World) -> None:
+    rules(people, f'allow = ["{WORKFLOW}"]')
+    write(people.builder / ".github/workflows/other.yml", b"on: push\njobs: {}\n")
+    bundle = packed(people, WORKFLOW, b"on: push\njobs: {}\n")
+    waiting = people.apply(bundle)
+    assert held(waiting) == [("protected/ci", ".github/workflows/other.yml")]
+    allowed = [f for f in waiting.json["findings"] if f["decision"] == "allow"]
+    assert [(f["where"], WORKFLOW in f["allowed_by"]) for f in allowed] == [(WORKFLOW, True)]
+
+
 @pytest.mark.e2e
 def test_in_words(people: World) -> None:
     bundle = packed(people)

@@ -118,6 +118,7 @@ def findings(found: Sequence[Finding]) -> None:
     ordered = sorted(found, key=lambda f: -f.decision.strictness)
     groups = itertools.groupby(ordered, key=lambda f: (f.rule, f.decision))
     for (rule, decision), group in groups:
+        ways = [rule.remedy]
         for number, finding in enumerate(group):
             where = f" {shown(finding.where)}" if finding.where else ""
             line = f":{finding.line}" if finding.line else ""
@@ -132,10 +133,9 @@ def findings(found: Sequence[Finding]) -> None:
                 talk(f"    got {got}, expected {shown(finding.expected)}")
             if finding.fingerprint:
                 talk(f"    fingerprint {finding.fingerprint}")
-            if finding.approval is not None:
-                remedy(finding.approval)
-        if decision is not Decision.ALLOW:
-            remedy(rule.remedy)
+            ways += [finding.approval] if finding.approval else []
+        for way in ways if decision is not Decision.ALLOW else ():
+            remedy(way)
 
 
 def remedy(what: Remedy) -> None:
