@@ -170,7 +170,7 @@ def _differs(rig: Rig, commit: Commit, findings: Iterable[Finding]) -> str:
 
 
 def _found(out: str) -> set[tuple[str, str, str]]:
-    rows = json.loads(out)["findings"] if out else ()
+    rows = json.loads(out).get("findings", ()) if out else ()
     return {(row["rule"], row["decision"], row["where"]) for row in rows}
 
 

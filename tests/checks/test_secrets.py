@@ -174,7 +174,17 @@ def test_private_keys_in_every_form(form: str) -> None:
     marks = {found(file("deploy.yml", new=b"key: " + text))[0].fingerprint for text in forms}
     assert len(marks) == 1, "one key has one fingerprint, however it is written"
     assert rules(file("src/key.pem", new=pem)) == ["secrets/private-key"]
-    assert rules(file("tests/fixtures/key.pem", new=pem)) == ["secrets/test-key"]
+    assert rules(file("src/latest.pem", new=pem)) == ["secrets/private-key"]
+    assert rules(file("contest/Testament.java", new=pem)) == ["secrets/private-key"]
+    for path in (
+        "tests/fixtures/key.pem",
+        "a/tls_test.go",
+        "test_tls.py",
+        "a.spec.ts",
+        "TlsTest.java",
+        "awstesting/ca.go",
+    ):
+        assert rules(file(path, new=pem)) == ["secrets/test-key"], path
 
 
 def test_what_is_no_private_key() -> None:

@@ -6,6 +6,7 @@ of the change already, at the same path or another, is not reported: it is there
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
@@ -45,7 +46,7 @@ RULES = (
     ),
     Rule(
         "secrets/test-key",
-        "A private key in a folder of tests",
+        "A private key in a file or folder of tests",
         "Tests bring keys of their own, and a real key looks just like them: a person has to look.",
         Remedy("Make the key while the test runs, or ask for an approval."),
         Decision.HOLD,
@@ -97,10 +98,11 @@ _GRAVE = {Sort.TOKEN, Sort.PRIVATE_KEY}
 _MOST = 20
 """Secrets that are reported of one file: more say nothing new."""
 
-_TESTS = frozenset(
-    b"test tests testing testdata test-data test_data fixture fixtures __fixtures__ __tests__"
-    b" spec specs".split()
+_TEST = re.compile(
+    rb"[/_.-](?:tests?|testing|test-?data|fixtures?|specs?)(?=[/_.-]|$)"  # a folder, x_test.go
+    rb"|testing(?=/)|/[^/]*[a-z0-9]Tests?\.[A-Za-z]+$"  # awstesting, LoginTest.java
 )
+"""What says that a path is of tests: a word of a folder's or a file's name."""
 
 
 def check(content: Content) -> Iterator[Fault]:
@@ -174,8 +176,7 @@ def _rule(subject: Subject, secret: Secret) -> str:
 
 
 def _is_test(path: bytes) -> bool:
-    *folders, _name = path.lower().split(b"/")
-    return not _TESTS.isdisjoint(folders)
+    return any(_TEST.search(b"/" + name) for name in (path, path.lower()))
 
 
 def _fault(rule: str, subject: Subject, secret: Secret, line: int) -> Fault:

@@ -101,7 +101,7 @@ def command(
 
 
 def _show(packed: Packed, *, as_json: bool) -> None:
-    from lanectl.formats.report import file_json
+    from lanectl.formats.report import file_json, finding_json
     from lanectl.model.display import display
 
     handoff, change = packed.handoff, packed.change
@@ -115,6 +115,7 @@ def _show(packed: Packed, *, as_json: bool) -> None:
                 "supersedes": packed.circumstances.supersedes, "commit": packed.commit,
                 "files": [file_json(f) for f in change.files],
                 "notes": [{"note": n.rule, "path": render.path(n.path)} for n in change.notes],
+                "findings": [finding_json(f) for f in packed.findings],
             }
         )  # fmt: skip
         return
@@ -134,3 +135,4 @@ def _show(packed: Packed, *, as_json: bool) -> None:
         render.talk(f"  sbom     incomplete: {gap}")
     for note in change.notes:
         render.talk(f"  note     {note.rule}: {render.path(note.path)}")
+    render.findings(packed.findings)

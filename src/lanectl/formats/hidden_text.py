@@ -45,6 +45,9 @@ _MIXED: Final = re.compile(
     "[\u0370-\u058f\u13a0-\u13fd\u1c80-\u1c8f\u1d26-\u1d2b\u1f00-\u1fff\uab70-\uabbf]"
 )
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_NAME: Final = re.compile(r"\w*")
+_NEAR: Final = 64
+"""Characters before and after a word that are looked at for the rest of its name."""
 _GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
 _SAME_GREEK: Final = re.compile("[ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο]")  # noqa: RUF001 — what looks the same is meant
 _BETWEEN: Final = re.compile("[A-Za-z][\u0370-\u03ff\u1f00-\u1fff]+[A-Za-z]")
@@ -159,21 +162,34 @@ def _is_ideograph(char: str) -> bool:
 
 
 def homoglyphs(line: str) -> Iterator[Hidden]:
-    """Yield the first word of Latin letters in which every other letter only looks Latin."""
+    """Yield the first word of Latin letters in which every other letter only looks Latin.
+
+    Beside letters that nobody takes for Latin, in the same name, it is a slip of the keyboard.
+    """
     if not _MIXED.search(line):
         return
     for found in _WORD.finditer(line):
         word = found[0]
         others = {c for c in word if not c.isascii() and _MIXED.match(c)}
-        is_range = (
-            len(word) == 2
-            and line[found.start() - 1 : found.start()]
-            == "-"
-            == line[found.end() : found.end() + 1]
-        )
-        if others and not is_range and re.search("[A-Za-z]", word) and _deceives(word, others):
+        if not others or not re.search("[A-Za-z]", word) or _is_range(line, found):
+            continue
+        if _deceives(word, others) and not _is_foreign(line, found):
             yield Hidden("homoglyph", ", ".join(name_of(c) for c in sorted(others)[:3]))
             return
+
+
+def _is_range(line: str, found: re.Match[str]) -> bool:
+    """Whether two letters are the inner ends of two ranges, as in `a-zа-я`."""  # noqa: RUF002
+    around = line[found.start() - 1 : found.start()] + line[found.end() : found.end() + 1]
+    return found.end() - found.start() == 2 and around == "--"
+
+
+def _is_foreign(line: str, found: re.Match[str]) -> bool:
+    """Whether the name around a word holds letters of another script that look like no Latin ones."""
+    before, after = line[max(0, found.start() - _NEAR) : found.start()], found.end() + _NEAR
+    start = found.start() - len(_NAME.findall(before[::-1])[0])
+    name = _NAME.findall(line, start, after)[0]
+    return not _looks_latin({c for c in name if _MIXED.match(c)})
 
 
 def _deceives(word: str, others: set[str]) -> bool:
@@ -186,6 +202,10 @@ def _deceives(word: str, others: set[str]) -> bool:
         _SAME_GREEK.search(word) or _BETWEEN.search(word)
     ):
         return False
+    return _looks_latin(others)
+
+
+def _looks_latin(others: set[str]) -> bool:
     from confusable_homoglyphs import confusables
 
     found = (confusables.is_confusable(c, preferred_aliases=["latin"]) for c in others)
