@@ -53,7 +53,7 @@ def test_hidden_characters_hold_in_code_and_agent_files(path: str) -> None:
     for char in "\u202a\u202b\u202d\u2066\u2067\u2068":
         assert rules(path, f"a {char}b\u2069") == ["text/bidi"]
     assert rules(path, "\u0441ope = 1; s\u0441ope = 2") == ["text/homoglyph"]
-    assert rules(path, "check_\u0441ope, \u0432") == ["text/homoglyph"]
+    assert rules(path, "check_\u0441ope, \u0432 %d\u0441ope") == ["text/homoglyph"]
     assert rules(path, "a\ufe0fb = 1") == ["text/invisible"]
 
 
@@ -93,7 +93,7 @@ FREE = {
     "England": "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "Scotland": "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
     "Wales": "🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f", "text style": "©\ufe0e ™\ufe0f ↔\ufe0f",
     "Cyrillic name": "переменная = сору", "Greek name": "μέγεθος = ρ", "mathematics": "x_α = dα + σ_max + Δt + kΩ + 5μm + 3µs + Å + 2π",
-    "Russian ranges": "[a-zа-яё] [A-Za-zА-Яа-яЁё]", "two scripts": "ключAPI = JSON_ключ", "accents": "naïve café Ångström Łódź", "a slip": "н\u0435_пo_вт_ср_ч\u0435_п\u0435_\u0441a", "made-up letters": "ȦƁƇḒ\u0510ƑƓĦĪĴĶĿḾȠ",
+    "Russian ranges": "[a-zа-яё] [A-Za-zА-Яа-яЁё]", "two scripts": "ключAPI = JSON_ключ", "accents": "naïve café Ångström Łódź", "after a format": "%d\u0441 \\n\u0430", "a slip": "н\u0435_пo_вт_ср_ч\u0435_п\u0435_\u0441a", "made-up letters": "ȦƁƇḒ\u0510ƑƓĦĪĴĶĿḾȠ",
     "Vietnamese": "Tiếng Việt", "quotes": "“a” — b… ‘c’",
 }  # fmt: skip
 
@@ -102,6 +102,13 @@ FREE = {
 def test_honest_text_of_the_world_is_free_in_code_and_prose(language: str) -> None:
     for path in (CODE[0], CODE[2], PROSE[0]):
         assert [f.got for f in faults(path, f'x = "{FREE[language]}"\n')] == []
+
+
+def test_marks_of_direction_may_part_a_date_in_a_file_of_such_a_language() -> None:
+    formats = "L: 'D/\u200fM/\u200fYYYY'\n"
+    assert rules("ar.js", f"months: 'يناير'\n{formats}") == []
+    assert rules("en.js", formats) == ["text/invisible"]
+    assert rules("ar.js", "months: 'يناير'\nis_admin\u200f = '\u200fadmin'\n") == ["text/invisible"]
 
 
 def test_only_added_lines_are_judged() -> None:

@@ -114,6 +114,22 @@ def test_a_policy_allows_named_paths_alone(people: World) -> None:
     assert [(f["where"], WORKFLOW in f["allowed_by"]) for f in allowed] == [(WORKFLOW, True)]
 
 
+def test_a_new_submodule_waits_and_comes_when_a_lead_approved_it(people: World) -> None:
+    git(people.builder, "update-index", "--add", "--cacheinfo", f"160000,{'3' * 40},vendor/lib")
+    (people.builder / "vendor/lib").mkdir(parents=True)
+    packed = lanectl("pack", "--repo", people.builder, "--slug", "fix-login", "--json")
+    assert (packed.code, packed.rules) == (0, ["paths/submodule"]), packed.err
+    bundle = Path(packed.json["path"])
+    wanted = [("paths/submodule", "vendor/lib")]
+    assert held(people.verify(bundle)) == held(people.apply(bundle)) == wanted
+    assert approve(people, bundle, "--rule", "paths/submodule").code == 0
+    applied = people.apply(bundle)
+    assert applied.code == 0, applied.err
+    entry = git(people.enforcer, "ls-tree", "feature/fix-login", "vendor/lib")
+    assert entry == f"160000 commit {'3' * 40}\tvendor/lib"
+    assert not (people.enforcer / "vendor").exists(), "nothing of it is fetched"
+
+
 @pytest.mark.e2e
 def test_in_words(people: World) -> None:
     bundle = packed(people)

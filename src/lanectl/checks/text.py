@@ -97,13 +97,14 @@ def _file_faults(path: bytes, old: bytes, new: bytes) -> Iterator[Fault]:
     text = _text(new)
     if text is None:
         return
+    is_rtl = hidden_text.has_rtl(text)
     known = set((_text(old) or "").split("\n"))
     is_read = is_code(path) or is_agent_file(path)
     counts: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if (line.isascii() and "\x1b" not in line and "\b" not in line) or line in known:
             continue
-        for hidden in _hidden(line, is_read=is_read):
+        for hidden in _hidden(line, is_read=is_read, is_rtl=is_rtl):
             rule = _rule(hidden, is_read=is_read)
             counts[rule] = counts.get(rule, 0) + 1
             if counts[rule] <= _MOST:
@@ -111,12 +112,12 @@ def _file_faults(path: bytes, old: bytes, new: bytes) -> Iterator[Fault]:
                 yield Fault(rule, display_path(path), hidden.got, "plain text", subject, number)
 
 
-def _hidden(line: str, *, is_read: bool) -> Iterator[Hidden]:
+def _hidden(line: str, *, is_read: bool, is_rtl: bool) -> Iterator[Hidden]:
     yield from hidden_text.escapes(line)
     yield from hidden_text.smuggled(line)
     yield from hidden_text.bidi(line, is_code=is_read)
     if is_read:
-        yield from hidden_text.invisible(line)
+        yield from hidden_text.invisible(line, is_rtl=is_rtl)
         yield from hidden_text.homoglyphs(line)
 
 

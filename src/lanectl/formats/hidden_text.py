@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _CONTROLS: Final = "\u202a-\u202e\u2066-\u2069"
 _MARKS: Final = "\u200e\u200f\u061c"
+_RTL: Final = re.compile(
+    "[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+_BETWEEN_PARTS: Final = "0123456789/.:,%+-"
 _JOINERS: Final = "\u200c\u200d"
 _BLANK: Final = (
     "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2028\u2029\u2060-\u2065\u206a-\u206f"
@@ -46,6 +50,8 @@ _MIXED: Final = re.compile(
 )
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _NAME: Final = re.compile(r"\w*")
+_TAKING: Final = ("%", "\\")
+"""What takes the letter after it out of a word: `%d`, `\\n`."""
 _NEAR: Final = 64
 """Characters before and after a word that are looked at for the rest of its name."""
 _GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
@@ -102,25 +108,29 @@ def bidi(line: str, *, is_code: bool) -> Iterator[Hidden]:
         yield Hidden("bidi", "a control that is not closed in its line")
 
 
-def invisible(line: str) -> Iterator[Hidden]:
-    """Yield the first invisible character that nothing beside it needs."""
-    is_rtl: bool | None = None
+def invisible(line: str, *, is_rtl: bool = False) -> Iterator[Hidden]:
+    """Yield the first invisible character that nothing beside it needs.
+
+    `is_rtl`: whether the file has letters written from right to left, on whatever line; then marks
+    of direction may stand between the parts of a number or a date.
+    """
+    is_line_rtl: bool | None = None
     for found in _INVISIBLE.finditer(line):
         char, at = found[0], found.start()
         before, after = line[at - 1 : at], line[at + 1 : at + 2]
         if char in _MARKS:
-            if is_rtl is None:
-                is_rtl = any(
-                    unicodedata.bidirectional(c) in {"R", "AL"}
-                    for c in line
-                    if c > "\u058f" and c not in _MARKS
-                )
-            is_free = is_rtl
+            is_line_rtl = has_rtl(line) if is_line_rtl is None else is_line_rtl
+            is_free = is_line_rtl or (is_rtl and before != "" and before in _BETWEEN_PARTS)
         else:
             is_free = _is_needed(char, before, after)
         if not is_free:
             yield Hidden("invisible", name_of(char))
             return
+
+
+def has_rtl(text: str) -> bool:
+    """Whether there is a letter that is written from right to left."""
+    return any(unicodedata.bidirectional(m[0]) in {"R", "AL"} for m in _RTL.finditer(text))
 
 
 def _is_needed(char: str, before: str, after: str) -> bool:
@@ -170,6 +180,8 @@ def homoglyphs(line: str) -> Iterator[Hidden]:
         return
     for found in _WORD.finditer(line):
         word = found[0]
+        if line[found.start() - 1 : found.start()] in _TAKING and word[0].isascii():
+            word = word[1:]
         others = {c for c in word if not c.isascii() and _MIXED.match(c)}
         if not others or not re.search("[A-Za-z]", word) or _is_range(line, found):
             continue
