@@ -8,10 +8,10 @@ Exit code 1: a commit was blocked, or `pack` or `verify` decided otherwise.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +59,6 @@ class Judged:
     missing: list[str] = field(default_factory=list)
     handed: int = 0
     otherwise: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
     def verdict(self, commit: str) -> str:
         """Return what becomes of a commit: its strictest decision in a word."""
@@ -121,7 +120,6 @@ def run(rig: Rig, source: Path, options: argparse.Namespace) -> Judged:
     judged, only = Judged(options.name or source.name), tuple(options.only)
     commits, _ = choose(rig.git, rig.tip, read=False)
     commits = [c for c in commits if c.id.startswith(only)] if only else commits
-    began = time.perf_counter()
     with open_git(str(source), Limits()) as (git, found, scratch):
         repository = GitTargetRepository(git, found, scratch, environment())
         for commit in commits:
@@ -131,11 +129,13 @@ def run(rig: Rig, source: Path, options: argparse.Namespace) -> Judged:
                 judged.findings[commit.id] = judge(rig, repository, commit)
             except GitError as error:
                 judged.missing.append(str(error))
-    judged.seconds = time.perf_counter() - began
-    for commit in [c for c in commits if c.id in judged.findings][: options.handoffs]:
-        judged.handed += 1
-        if why := _differs(rig, commit, judged.findings[commit.id]):
-            judged.otherwise.append(f"{commit.id[:12]}: {why}")
+    for commit in [c for c in commits if c.id in judged.findings]:
+        if judged.handed >= options.handoffs:
+            break
+        with contextlib.suppress(GitError):  # a clone of it needs files that the source lacks
+            why = _differs(rig, commit, judged.findings[commit.id])
+            judged.handed += 1
+            judged.otherwise += [f"{commit.id[:12]}: {why}"] if why else []
     return judged
 
 
@@ -235,6 +235,8 @@ def main() -> int:
     wanted |= {Decision.WARN} if options.show_warnings else set()
     for line in shown(judged, wanted):
         print(f"- {line}")
+    if options.handoffs:
+        print(f"- handed over whole: {judged.handed}, decided otherwise: {len(judged.otherwise)}")
     for line in judged.missing:
         print(f"- not judged: {line}")
     for line in judged.otherwise:
