@@ -121,11 +121,13 @@ def _suspicious(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _hidden(line: str, *, is_read: bool) -> Iterator[Hidden]:
     from lanectl.formats import hidden_text
 
-    yield from hidden_text.escapes(line)
-    yield from hidden_text.smuggled(line)
-    yield from hidden_text.bidi(line, is_code=is_read)
+    if hidden_text.is_odd(line):
+        yield from hidden_text.escapes(line)
+        yield from hidden_text.smuggled(line)
+        yield from hidden_text.bidi(line, is_code=is_read)
+        if is_read:
+            yield from hidden_text.invisible(line)
     if is_read:
-        yield from hidden_text.invisible(line)
         yield from hidden_text.homoglyphs(line)
 
 
