@@ -81,6 +81,7 @@ docs: $(VENV)/dev ## Generate the reference documents from the code
 
 bench: $(VENV)/e2e ## Measure whole processes against git, and the ledger, on this machine
 	$(BIN)/python -m bench.bench
+	$(BIN)/python -m bench.content
 	$(BIN)/python -m bench.keyless
 	$(BIN)/python -m bench.pull_request
 	$(BIN)/python -m bench.verify_many

@@ -26,6 +26,9 @@ COSIGN = Path.home() / ".cache/lanectl-e2e/cosign-v3.1.3/cosign"
 CANONICAL = ("-r", "-p", "--binary", "--full-index", "--no-renames")
 LANECTL = [str(Path(sys.executable).parent / "lanectl")]
 
+UNREAD = '\n[rules."limits/unread"]\nallow = ["big.*"]\n'
+"""30 MB in one file are more than is looked into: without this `apply` would wait for an approval."""
+
 
 class Rig:
     """A hub, a Builder's and an Enforcer's clone of a repository with many files, trust included."""
@@ -56,6 +59,8 @@ class Rig:
         keys = root / "home/.config/lanectl/keys"
         self.run(*LANECTL, "init", "--repo", self.person, "--builder-key", keys / "builder.pem.pub",
                  "--enforcer-key", keys / "enforcer.pem.pub")  # fmt: skip
+        with (self.person / "lanectl.toml").open("a") as file:
+            file.write(UNREAD)
         self.git(self.person, "add", "-A")
         self.git(self.person, "commit", "-q", "-m", "base")
         self.git(self.person, "push", "-q", "origin", "HEAD:main")

@@ -13,7 +13,7 @@ import pytest
 from tests import svids
 from tests.gpg_rig import GPG, GpgRig, gpg_home
 from tests.sigstore.material import ME
-from tests.sigstore.simulator import WORKFLOW, Simulator
+from tests.sigstore.simulator import WORKFLOW, Simulator, Trouble
 from tests.world import Ran, World, git, lanectl, write
 
 KEYLESS = """
@@ -266,3 +266,24 @@ def rig() -> Iterator[GpgRig]:
         home.run("--passphrase-fd", "0", "--quick-generate-key", "soon <soon@acme.test>", "ed25519", "sign,cert", "seconds=864000", at=datetime.now(UTC))  # fmt: skip
         home.prints["soon"] = home.parts("soon@acme.test")[0]
         yield home
+
+
+@pytest.mark.parametrize("said", ["0", "301", "1e2", "", "-5", "3000"])
+def test_how_long_a_server_may_take_is_a_number(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str
+) -> None:
+    monkeypatch.setenv("LANECTL_SIGSTORE_SECONDS", said)
+    done = lanectl("sign", tmp_path / "artifact.tar.gz", "--with", "keyless")
+    assert done.code == 2, done.err
+    assert "a number of seconds, 1 to 300" in done.err
+
+
+def test_a_server_that_is_silent_costs_what_the_environment_says(
+    world: World, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = keyless(world, simulator)
+    simulator.fail("log", Trouble.FROZEN)
+    monkeypatch.setenv("LANECTL_SIGSTORE_SECONDS", "1")
+    failed = lanectl("sign", packed(world), "--with", "keyless", *how)
+    assert failed.code == 8, failed.err
+    assert "the transparency log" in failed.err

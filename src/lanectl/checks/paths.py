@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from lanectl.errors import Remedy
-from lanectl.formats import gitmodules
 from lanectl.model import collision
 from lanectl.model.change import Mode
 from lanectl.model.decision import Decision, Kind, Subject
@@ -25,6 +24,7 @@ from lanectl.model.settings import RULES_PATH
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from lanectl.formats.gitmodules import Setting
     from lanectl.model.change import FileChange
     from lanectl.model.content import Content
 
@@ -230,6 +230,8 @@ def _module_problem(file: FileChange, content: Content) -> tuple[str, str] | Non
     """Return what of a new setting is wrong, and what would be right, or None."""
     if len(content.new(file) or b"") > _MODULES_LIMIT:
         return "too large to look into", f"at most {_MODULES_LIMIT} bytes"
+    from lanectl.formats import gitmodules
+
     former = set(gitmodules.read(content.old(file) or b""))
     for setting in gitmodules.read(content.new(file) or b""):
         if setting in former:
@@ -239,7 +241,7 @@ def _module_problem(file: FileChange, content: Content) -> tuple[str, str] | Non
     return None
 
 
-def _setting_problem(setting: gitmodules.Setting) -> str:
+def _setting_problem(setting: Setting) -> str:
     key, value = setting.key, setting.value
     if any(unicodedata.category(c) == "Cc" for c in setting.module + value):
         return "a control character"

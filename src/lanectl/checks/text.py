@@ -7,10 +7,10 @@ hold what its script, its emoji and its direction need, and more: it is read by 
 from __future__ import annotations
 
 import codecs
+import io
 from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
-from lanectl.formats import hidden_text
 from lanectl.model.change import Mode
 from lanectl.model.decision import Decision, Kind, Subject
 from lanectl.model.display import display_path
@@ -94,17 +94,19 @@ def check(content: Content) -> Iterator[Fault]:
 
 
 def _file_faults(path: bytes, old: bytes, new: bytes) -> Iterator[Fault]:
-    text = _text(new)
-    if text is None:
-        return
-    is_rtl = hidden_text.has_rtl(text)
-    known = set((_text(old) or "").split("\n"))
+    from lanectl.formats import hidden_text
+
+    known = {line for _, line in _suspicious(old)}
     is_read = is_code(path) or is_agent_file(path)
+    is_rtl = is_read and any(
+        hidden_text.has_rtl(line.decode("utf-8", "replace")) for _, line in _suspicious(new)
+    )
     counts: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if (line.isascii() and "\x1b" not in line and "\b" not in line) or line in known:
+    for number, line in _suspicious(new):
+        if line in known:
             continue
-        for hidden in _hidden(line, is_read=is_read, is_rtl=is_rtl):
+        shown = line.decode("utf-8", "surrogateescape")
+        for hidden in _hidden(shown, is_read=is_read, is_rtl=is_rtl):
             rule = _rule(hidden, is_read=is_read)
             counts[rule] = counts.get(rule, 0) + 1
             if counts[rule] <= _MOST:
@@ -112,12 +114,26 @@ def _file_faults(path: bytes, old: bytes, new: bytes) -> Iterator[Fault]:
                 yield Fault(rule, display_path(path), hidden.got, "plain text", subject, number)
 
 
+def _suspicious(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a text that can hide something, by number; of a binary file none.
+
+    One line after the other: a large file is neither decoded nor split as a whole.
+    """
+    for number, line in enumerate(io.BytesIO(_text(data)), 1):
+        if not line.isascii() or b"\x1b" in line or b"\b" in line:
+            yield number, line.removesuffix(b"\n")
+
+
 def _hidden(line: str, *, is_read: bool, is_rtl: bool) -> Iterator[Hidden]:
-    yield from hidden_text.escapes(line)
-    yield from hidden_text.smuggled(line)
-    yield from hidden_text.bidi(line, is_code=is_read)
+    from lanectl.formats import hidden_text
+
+    if hidden_text.is_odd(line):
+        yield from hidden_text.escapes(line)
+        yield from hidden_text.smuggled(line)
+        yield from hidden_text.bidi(line, is_code=is_read)
+        if is_read:
+            yield from hidden_text.invisible(line, is_rtl=is_rtl)
     if is_read:
-        yield from hidden_text.invisible(line, is_rtl=is_rtl)
         yield from hidden_text.homoglyphs(line)
 
 
@@ -131,14 +147,12 @@ def _rule(hidden: Hidden, *, is_read: bool) -> str:
     }.get(hidden.sort, "text/escape")
 
 
-def _text(data: bytes) -> str | None:
-    """Return a file's text without the mark at its beginning; None: it is binary.
+def _text(data: bytes) -> bytes:
+    """Return a file's text in UTF-8 without the mark at its beginning; of a binary file nothing.
 
-    What is not UTF-8 stays as lone surrogates, which no rule names.
+    What is not UTF-8 becomes lone surrogates when a line is decoded, which no rule names.
     """
     for mark, name in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
         if data.startswith(mark):
-            return data[2:].decode(name, "replace")
-    if b"\0" in data[:_HEAD]:
-        return None
-    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+            return data[2:].decode(name, "replace").encode()
+    return b"" if b"\0" in data[:_HEAD] else data.removeprefix(codecs.BOM_UTF8)

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from lanectl.errors import Remedy
-from lanectl.formats import hidden_text
 from lanectl.model.decision import Decision, Kind, Subject
 from lanectl.model.report import Fault, Rule
 
@@ -51,6 +50,10 @@ def check(content: Content) -> Iterator[Fault]:
     if _MARKUP.search(words.title):
         yield _fault("words/markup", "title", "markup", "plain words")
     for name, text in (("title", words.title), ("message", words.message[:65_536])):
+        if text.isascii():
+            continue
+        from lanectl.formats import hidden_text
+
         for hidden in hidden_text.homoglyphs(text):
             yield _fault("words/lookalike", name, hidden.got, "words of one script")
 

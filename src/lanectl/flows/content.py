@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from lanectl.model.settings import Rules
     from lanectl.ports import ObjectReader
 
-_TOTAL = 32 << 20
-"""Bytes of all blobs together that are looked into: the smallest first."""
+_TOTAL = 20 << 20
+"""Bytes of all blobs together that are looked into, the smallest first: memory stays below 128 MiB."""
 
 _MAX_LINK = 4096
 
@@ -48,8 +48,10 @@ def gather(
     tree = objects.listing(result_tree)
     linked = _links(tree, files)
     kept = {*after.values(), *before.values(), *linked.values()}
-    read = objects.blobs(kept, limit=BLOB_LIMIT)  # an SBOM must not depend on what else changed
-    blobs = {**read, **objects.blobs(set(ids) - kept, limit=BLOB_LIMIT, total=_TOTAL)}
+    blobs = {
+        **objects.blobs(kept, limit=BLOB_LIMIT),  # an SBOM must not depend on what else changed
+        **objects.blobs(set(ids) - kept, limit=BLOB_LIMIT, total=_TOTAL),
+    }
     return Content(
         files=tuple(files), blobs=blobs, tree=tree,
         links={p: target for p, i in linked.items() if (target := _target(blobs.get(i)))},

@@ -44,7 +44,9 @@ _OPENERS: Final = {
     "\u2067": "\u2069",
     "\u2068": "\u2069",
 }
-_ESCAPE: Final = re.compile("[\x1b\x08\x80-\x9f]")
+_STEERING: Final = "\x1b\x08\x80-\x9f"
+_ESCAPE: Final = re.compile(f"[{_STEERING}]")
+_ODD: Final = re.compile(f"[{_STEERING}{_CONTROLS}{_MARKS}{_JOINERS}{_BLANK}{_SELECTORS}{_TAGS}]")
 _MIXED: Final = re.compile(
     "[\u0370-\u058f\u13a0-\u13fd\u1c80-\u1c8f\u1d26-\u1d2b\u1f00-\u1fff\uab70-\uabbf]"
 )
@@ -69,6 +71,11 @@ class Hidden(Struct, frozen=True):
 def name_of(char: str) -> str:
     """Return a character by its code point and name, in ASCII."""
     return f"U+{ord(char):04X} {unicodedata.name(char, 'control character')}"
+
+
+def is_odd(line: str) -> bool:
+    """Whether a line holds a character that anything here but `homoglyphs` looks for."""
+    return _ODD.search(line) is not None
 
 
 def escapes(line: str) -> Iterator[Hidden]:

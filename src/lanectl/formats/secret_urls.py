@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from lanectl.formats.secret_samples import is_sample
 from lanectl.model.secret import Secret, Sort
 
 if TYPE_CHECKING:
@@ -43,5 +42,7 @@ def _sort(password: bytes) -> Sort:
         any(low <= c <= high for c in password) for low, high in ((48, 57), (65, 90), (97, 122))
     )
     is_hex = len(password) >= 32 and not password.strip(b"0123456789abcdef")
+    from lanectl.formats.secret_samples import is_sample
+
     is_generated = (len(password) >= 16 and classes == 3) or is_hex
     return Sort.TOKEN if is_generated and not is_sample(password) else Sort.PASSWORD

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lanectl.formats import private_keys, supabase_key
 from lanectl.formats.secret_kinds import DISCORD, GOOGLE, NEIGHBOURS, TOKENS
-from lanectl.formats.secret_samples import is_sample
 from lanectl.formats.secret_urls import passwords
 from lanectl.model.lane import Kind as Role
 from lanectl.model.secret import Secret, Sort
@@ -27,8 +26,14 @@ _SHORTEST: Final = 20
 """Characters of the shortest token."""
 
 _KEPT: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
-_SPACED: Final = bytes(c if c in _KEPT else 0x20 for c in range(256))
-_UTF16: Final = re.compile(rb"(?:[\t\n\r -~]\0){20,}[\t\n\r -~]?")
+_RUNS: Final = bytes(0x61 if c in _KEPT else 0x20 for c in range(256))
+_RUN: Final = b"a" * _SHORTEST
+_SPACE: Final = re.compile(rb"[^A-Za-z0-9_.-]")
+_PART: Final = 1 << 20
+"""Bytes that are looked at at once, so that a large file is not copied whole."""
+_PRINTED: Final = frozenset(b"\t\n\r") | frozenset(range(0x20, 0x7F))
+_WIDE: Final = bytes(0x61 if c in _PRINTED else min(c, 1) for c in range(256))
+_WIDE_RUN: Final = b"a\0" * _SHORTEST
 # Where Google's key is public: a Firebase configuration, an app's services file, a page's address.
 _OPEN: Final = re.compile(rb"authDomain|firebaseapp|current_key|maps/api/js")
 # The token that jwt.io shows, and those of Supabase's local stack.
@@ -45,8 +50,9 @@ def scan(data: bytes) -> dict[str, Secret]:
     Samples of documents and placeholders are left out.
     """
     texts = [data]
-    if b"\0" in data:
-        texts.append(b"\n".join(m[0][::2] for m in _UTF16.finditer(data)))
+    if b"\0" in data and _is_wide(data):
+        utf16 = re.compile(rb"(?:[\t\n\r -~]\0){20,}[\t\n\r -~]?")
+        texts.append(b"\n".join(m[0][::2] for m in utf16.finditer(data)))
     return {s.fingerprint: s for text in texts if len(text) >= 8 for s in _scan(text)}
 
 
@@ -66,13 +72,41 @@ def mask(data: bytes) -> bytes:
 
 
 def _scan(data: bytes) -> Iterator[Secret]:
-    words = b" ".join([w for w in data.translate(_SPACED).split() if len(w) >= _SHORTEST])
+    words = b" ".join(word for part in _parts(data) for word in _long_words(part))
     for anchored, text in ((_TOKENS, words), (_NEIGHBOURS, data)):
         for kind in dict.fromkeys([kind for anchor, kind in anchored if anchor in text]):
             for match in _compiled(kind.shape).finditer(text):
                 yield from _judged(kind, match, data)
     yield from passwords(data)
     yield from private_keys.scan(data)
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    """Yield a text in parts that divide no word."""
+    start = 0
+    while start < len(data):
+        cut = _SPACE.search(data, start + _PART)
+        end = cut.end() if cut else len(data)
+        yield data[start:end]
+        start = end
+
+
+def _long_words(data: bytes) -> Iterator[bytes]:
+    """Yield the words that are long enough for a token: a search for runs, as most are short."""
+    runs = data.translate(_RUNS)
+    start = runs.find(_RUN)
+    while start >= 0:
+        end = runs.find(b" ", start)
+        end = end if end >= 0 else len(runs)
+        yield data[start:end]
+        start = runs.find(_RUN, end)
+
+
+def _is_wide(data: bytes) -> bool:
+    """Whether a run of text in UTF-16 is in it: noise would keep its expression busy for seconds."""
+    overlap = len(_WIDE_RUN) - 1
+    parts = (data[at : at + _PART + overlap] for at in range(0, len(data), _PART))
+    return any(_WIDE_RUN in part.translate(_WIDE) for part in parts)
 
 
 @cache
@@ -82,6 +116,8 @@ def _compiled(shape: str) -> re.Pattern[bytes]:
 
 
 def _judged(kind: Kind, match: re.Match[bytes], data: bytes) -> Iterator[Secret]:
+    from lanectl.formats.secret_samples import is_sample
+
     before = match.string[match.start() - 1 : match.start()]
     if kind.is_word and before.isalnum():
         return

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from lanectl.adapters.system import environment
 from lanectl.errors import Remedy, UsageError
 from lanectl.model.bundle import COUNTERSIGNATURE_SUFFIX, SIGNATURE_SUFFIX
+from lanectl.model.display import display
 from lanectl.model.signer import Method
 from lanectl.wiring.codex import builder_signer
 
 if TYPE_CHECKING:
     from lanectl.ports.signing import StatementSigner
 
+_SECONDS = "LANECTL_SIGSTORE_SECONDS"
+_MOST_SECONDS = 300
 _TOKEN_LIMIT = 1 << 16
 _CONFIG_LIMIT = 1 << 22
 
@@ -57,6 +62,19 @@ def _by_identity(options: SigningOptions) -> StatementSigner:
         token=_read(token, _TOKEN_LIMIT).decode("utf-8", "replace") if token else None,
         config=_read(config, _CONFIG_LIMIT) if config else None,
         suffix=_suffix(options),
+        seconds=_seconds(),
+    )
+
+
+def _seconds() -> float:
+    """Return how long each of Sigstore's servers may take."""
+    said = environment().get(_SECONDS, "30")
+    if re.fullmatch("[0-9]{1,3}", said) and 1 <= int(said) <= _MOST_SECONDS:
+        return float(said)
+    raise UsageError(
+        f"{_SECONDS} is {display(said, limit=40)}",
+        why=f"it has to be a number of seconds, 1 to {_MOST_SECONDS}",
+        remedies=(Remedy("Leave it out: then it is 30.", ("unset", _SECONDS)),),
     )
 
 

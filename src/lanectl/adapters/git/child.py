@@ -55,7 +55,7 @@ class How(TypedDict, total=False):
     complain: bool | re.Pattern[bytes]
     when_slow: Callable[[], None] | None
     pass_fds: Sequence[int]
-    most: int
+    most: int | None
 
 
 class Running:
@@ -127,7 +127,7 @@ class Running:
     def _judge(self, err: bytes) -> None:
         code, ok = self._process.returncode, self._how.get("ok", (0,))
         if code == -signal.SIGXFSZ:
-            most = self._how.get("most", 0)
+            most = self._how.get("most")
             expected = f"at most {most} bytes"
             raise MalformedError(Fault("archive/limit", got="a larger patch", expected=expected))
         complaint = (

@@ -10,6 +10,7 @@ from lanectl.errors import UnreadableError
 from lanectl.model.change import FileChange, Mode, TreeEntry
 from lanectl.model.display import display
 from lanectl.model.names import ObjectId
+from lanectl.model.report import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +29,9 @@ CANONICAL_DIFF: Final = (
 _MAX_LINK: Final = 4096
 _RECORDS: Final = 1 << 16
 """Bytes of a raw difference that are always allowed beside its patch."""
+
+_AT_ONCE: Final = 4 << 20
+"""Bytes of blobs that are read without asking for their sizes first: a child less."""
 
 
 class Objects:
@@ -163,6 +167,11 @@ class Objects:
         """
         self._in_index = tree, self.git.start("ls-files", "-s", "-z", git_dir=self.git_dir)
 
+    def end_listing(self) -> None:
+        """End what `list_ahead` began: nobody will ask for it."""
+        if self._in_index:
+            self._in_index[1].end()
+
     def listing(self, tree: ObjectId) -> bytes:
         """Return the leaves of a tree by path: `mode id 0`, a tab, the path and a NUL each."""
         if self._listed and self._listed[0] == tree:
@@ -230,45 +239,43 @@ class Objects:
 
         With `total` the smallest are read until they are that many bytes together.
         """
-        return self._read(self._small_blobs(tuple(dict.fromkeys(ids)), limit, total))
+        wanted = tuple(dict.fromkeys(ids))
+        try:
+            found = self._read(wanted, most=min(_AT_ONCE, total or _AT_ONCE))
+        except MalformedError:  # more than that: the sizes have to be known
+            return self._read(self._small_blobs(wanted, limit, total))
+        return {blob: data for blob, data in found.items() if len(data) <= limit}
 
-    def _read(self, blobs: Sequence[ObjectId]) -> dict[ObjectId, bytes]:
-        """Return blobs that are known to be there and to be small."""
-        if not blobs:
+    def _read(self, ids: Sequence[ObjectId], *, most: int | None = None) -> dict[ObjectId, bytes]:
+        """Return those of these that are blobs. Raises MalformedError for more than `most` bytes."""
+        if not ids:
             return {}
-        out = self.git.run(
-            "cat-file",
-            "--batch",
-            git_dir=self.git_dir,
-            data="".join(f"{i}\n" for i in blobs).encode(),
-        )
+        data = "".join(f"{i}\n" for i in ids).encode()
+        reading = self.git.start("cat-file", "--batch", git_dir=self.git_dir, data=data, most=most)
         found: dict[ObjectId, bytes] = {}
-        position = 0
-        for blob in blobs:
-            end = out.index(b"\n", position)
-            size = int(out[position:end].split(b" ")[2])
-            found[blob] = out[end + 1 : end + 1 + size]
-            position = end + 1 + size + 1
+        with reading.handed_on() as file, open(file.fileno(), "rb", closefd=False) as out:
+            for head in out:
+                name, kind, *size = head.decode("ascii").split()
+                if not size:  # `… missing`
+                    continue
+                blob = out.read(int(size[0]))
+                out.read(1)  # a line's end
+                if kind == "blob":
+                    found[ObjectId(name)] = blob
         return found
 
     def _small_blobs(
         self, ids: tuple[ObjectId, ...], limit: int, total: int | None
     ) -> list[ObjectId]:
-        if not ids:
-            return []
         out = self.git.run(
-            "cat-file",
-            "--batch-check",
-            git_dir=self.git_dir,
+            "cat-file", "--batch-check", git_dir=self.git_dir,
             data="".join(f"{i}\n" for i in ids).encode(),
-        )
+        )  # fmt: skip
         rows = [line.split(" ") for line in out.decode("ascii").splitlines()]
         sizes = {ObjectId(r[0]): int(r[2]) for r in rows if r[1] == "blob"}
-        small = [blob for blob in sizes if sizes[blob] <= limit]
-        if total is None:
-            return small
-        sums = itertools.accumulate(sizes[blob] for blob in sorted(small, key=sizes.__getitem__))
-        return sorted(small, key=sizes.__getitem__)[: sum(1 for s in sums if s <= total)]
+        small = sorted((i for i in sizes if sizes[i] <= limit), key=sizes.__getitem__)
+        sums = itertools.accumulate(sizes[i] for i in small)
+        return small[: sum(1 for s in sums if total is None or s <= total)]
 
 
 def _records_with(out: bytes, hints: Sequence[bytes]) -> list[bytes]:
