@@ -10,7 +10,9 @@ import pytest
 from lanectl.formats import sbom
 from lanectl.formats.lockfiles import read_lockfile
 from lanectl.formats.lockfiles.fields import MOST
+from lanectl.formats.sources import read_sources
 from lanectl.model.names import ObjectId, RepositoryId
+from lanectl.model.report import MalformedError
 from lanectl.model.sbom import Lockfile
 
 REPOSITORY, TREE = RepositoryId("example.com/a/b"), ObjectId("1" * 40)
@@ -50,3 +52,10 @@ def test_lockfiles_after_a_hundred_thousand_components_are_gaps() -> None:
     assert [gap for gap in made.gaps if "too large" in gap] == [
         "3/requirements.txt: too large to be read"
     ]
+
+
+@pytest.mark.parametrize("name", [b"requirements.txt", b"yarn.lock", b"go.sum", b"Gemfile.lock"])
+def test_a_file_of_more_lines_than_any_has_is_unreadable(name: bytes) -> None:
+    with pytest.raises(MalformedError) as caught:
+        read_sources(name, b"a\f" * 200_001)
+    assert caught.value.fault.got == "200001 lines"

@@ -15,7 +15,9 @@ LIMIT = 16 << 20
 """Bytes of one lockfile: what `pack` reads of any file."""
 
 MOST = 50_000
-"""Entries of a table, a list, or a file of lines: ten times what the largest projects have."""
+"""Entries of a table, of a list or of requirements: ten times what the largest projects have."""
+
+_MOST_LINES = 200_000
 
 
 def refuse(got: str, expected: str = "") -> NoReturn:
@@ -31,6 +33,14 @@ def decode(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         refuse(f"not UTF-8 at byte {error.start}", "UTF-8")
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of a lockfile or manifest that is read line by line."""
+    found = text.splitlines()
+    if len(found) > _MOST_LINES:
+        refuse(f"{len(found)} lines", f"at most {_MOST_LINES}")
+    return found
 
 
 def table(parent: Any, key: str) -> dict[str, Any]:
