@@ -204,3 +204,29 @@ def _fast(tar: bytes, level: int = 1) -> bytes:
     """Return a canonical gzip stream made with zlib."""
     inside = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     return archive._GZIP_HEADER + inside.compress(tar) + inside.flush() + other_writer.trailer(tar)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_fine"),
+    [
+        (b"literal 3000", True),
+        (b"literal 3001", False),
+        (b"delta 3001", False),
+        (b"literal +9", False),  # git's strtoul reads it
+        (b"literal  9", False),
+        (b"literal 99999999999999999999", False),
+        (b"+literal 99999", True),  # a line of a text
+    ],
+)
+def test_binary_files_that_git_would_inflate_to_too_much(line: bytes, is_fine: bool) -> None:
+    limit = 10 * 1024  # one record: what these members inflate to
+    most = line.replace(b"300", b"%d" % (3 * limit // 10))
+    members = {**SMALL, "changes.patch": b"GIT binary patch\n" + most + b"\nHcmV?d00001\n"}
+    data = archive.write(members, limit=1 << 20).data if is_fine else None
+    if data is not None:
+        archive.read(data, limit=limit)
+        return
+    with pytest.raises(MalformedError) as caught:
+        archive.write(members, limit=limit)
+    assert caught.value.fault.rule == "archive/limit"
+    assert refusal(other_writer.gzip(other_writer.tar(members)), limit) == "archive/limit"

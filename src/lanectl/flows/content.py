@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _TOTAL = 20 << 20
 """Bytes of all blobs together that are looked into, the smallest first: memory stays below 128 MiB."""
 
+_LOCKFILES = 16 << 20
+"""Bytes of all lockfiles of a tree, and of all its links, that are read: the smallest first."""
+
 _MAX_LINK = 4096
 
 _FILES = frozenset({Mode.FILE, Mode.EXECUTABLE})
@@ -47,16 +50,19 @@ def gather(
     before = _before(after, files)
     tree = objects.listing(result_tree)
     linked = _links(tree, files)
-    kept = {*after.values(), *before.values(), *linked.values()}
-    blobs = {
-        **objects.blobs(kept, limit=BLOB_LIMIT),  # an SBOM must not depend on what else changed
-        **objects.blobs(set(ids) - kept, limit=BLOB_LIMIT, total=_TOTAL),
-    }
+    # An SBOM must not depend on what else changed.
+    result = objects.blobs(after.values(), limit=BLOB_LIMIT, total=_LOCKFILES)
+    former = [blob for blob in before.values() if blob not in result]
+    base = {**result, **objects.blobs(former, limit=BLOB_LIMIT, total=_LOCKFILES)}
+    targets = objects.blobs(linked.values(), limit=_MAX_LINK, total=_LOCKFILES)
+    kept = {*after.values(), *before.values()}
+    others = [blob for blob in ids if blob not in kept]
+    blobs = {**base, **objects.blobs(others, limit=BLOB_LIMIT, total=_TOTAL)}
     return Content(
         files=tuple(files), blobs=blobs, tree=tree,
-        links={p: target for p, i in linked.items() if (target := _target(blobs.get(i)))},
-        lockfiles={path: blobs.get(blob) for path, blob in after.items()},
-        base_lockfiles={path: blobs.get(blob) for path, blob in before.items()},
+        links={p: target for p, i in linked.items() if (target := targets.get(i))},
+        lockfiles={path: result.get(blob) for path, blob in after.items()},
+        base_lockfiles={path: base.get(blob) for path, blob in before.items()},
         members=members, words=words, rules=rules, repository=repository, result_tree=result_tree,
     )  # fmt: skip
 
@@ -67,11 +73,6 @@ def _links(tree: bytes, files: Sequence[FileChange]) -> dict[bytes, ObjectId]:
     if any(f.target is not None for f in files) or any(map(protected.bearing, found)):
         return found
     return {}
-
-
-def _target(blob: bytes | None) -> bytes:
-    """Return a link's target; empty for one that no system would follow."""
-    return blob if blob and len(blob) <= _MAX_LINK else b""
 
 
 def _before(after: Mapping[bytes, ObjectId], files: Sequence[FileChange]) -> dict[bytes, ObjectId]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import re
 import struct
 import zlib
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -32,6 +33,9 @@ _SAMPLE: Final = 64 << 10
 _CHUNK: Final = 1 << 20
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"  # no name, mtime 0, unknown system
 _GZIP_TRAILER: Final = struct.Struct("<II")
+_LITERAL: Final = re.compile(rb"\n(?:literal|delta) ([^\n]*)")
+_INFLATION: Final = 3
+"""How many times the limit the binary files of a patch may be, inflated again by git."""
 _USTAR: Final = struct.Struct("100s8s8s8s12s12s8s1s100s6s2s32s32s8s8s155s12s")
 
 
@@ -54,6 +58,7 @@ def write(members: Mapping[str, bytes], *, limit: int = INFLATED) -> Archive:
     size = sum(len(chunk) for chunk in _tar_chunks(ordered))
     if size > limit:
         _refuse("archive/limit", f"{size} bytes inflated", f"at most {limit} bytes")
+    _check_literals(ordered.get(PATCH, memoryview(b"")), _INFLATION * limit)
     strategy = _strategy(ordered.get(PATCH, memoryview(b"")))
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, 8, strategy)
     data, tar, crc = _Growing(size), hashlib.sha256(), 0
@@ -92,7 +97,21 @@ def read(data: bytes, *, limit: int = INFLATED) -> Bundle:
             f"{len(tar) - position} bytes after the end of the archive",
             "nothing",
         )
+    _check_literals(members[PATCH], _INFLATION * limit)
     return Bundle(members, Digest.of(data), Digest.of(tar), len(tar))
+
+
+def _check_literals(patch: memoryview, most: int) -> None:
+    """Refuse binary files that git would inflate to more bytes: 600 kB of a patch can hold 600 MB."""
+    total = 0
+    for match in _LITERAL.finditer(patch):
+        size = bytes(match[1][:40])
+        if not size.isdigit() or len(size) > len(str(most)):
+            got = f"a binary file of {size!r} bytes"
+            _refuse("archive/limit", got, f"at most {most} bytes of them")
+        total += int(size)
+    if total > most:
+        _refuse("archive/limit", f"{total} bytes of binary files", f"at most {most} bytes of them")
 
 
 def _header(name: str, size: int) -> bytes:

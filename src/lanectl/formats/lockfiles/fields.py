@@ -14,6 +14,11 @@ RULE = "sbom/lockfile"
 LIMIT = 16 << 20
 """Bytes of one lockfile: what `pack` reads of any file."""
 
+MOST = 50_000
+"""Entries of a table, of a list or of requirements: ten times what the largest projects have."""
+
+_MOST_LINES = 200_000
+
 
 def refuse(got: str, expected: str = "") -> NoReturn:
     """Raise MalformedError `sbom/lockfile`; `build` makes a gap of it."""
@@ -30,9 +35,20 @@ def decode(data: bytes) -> str:
         refuse(f"not UTF-8 at byte {error.start}", "UTF-8")
 
 
+def lines(text: str) -> list[str]:
+    """Return the lines of a lockfile or manifest that is read line by line."""
+    found = text.splitlines()
+    if len(found) > _MOST_LINES:
+        refuse(f"{len(found)} lines", f"at most {_MOST_LINES}")
+    return found
+
+
 def table(parent: Any, key: str) -> dict[str, Any]:
     """Return the table at a key, empty if there is none."""
-    return as_table(as_table(parent, "the file").get(key, {}), key)
+    found = as_table(as_table(parent, "the file").get(key, {}), key)
+    if len(found) > MOST:
+        refuse(f"{key}: {len(found)} entries", f"at most {MOST}")
+    return found
 
 
 def as_table(value: Any, where: str) -> dict[str, Any]:
@@ -47,6 +63,8 @@ def tables(parent: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     value = parent.get(key, [])
     if not isinstance(value, list):
         refuse(f"{key}: {type(value).__name__}", "a list")
+    if len(value) > MOST:
+        refuse(f"{key}: {len(value)} entries", f"at most {MOST}")
     return [as_table(item, key) for item in value]
 
 

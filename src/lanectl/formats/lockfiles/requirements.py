@@ -12,11 +12,11 @@ import re
 from typing import TYPE_CHECKING
 
 from lanectl.formats.lockfiles.components import WITHOUT_VERSION, address, pypi
-from lanectl.formats.lockfiles.fields import decode, gaps, refuse
+from lanectl.formats.lockfiles.fields import MOST, decode, gaps, refuse
 from lanectl.model.sbom import Component, Lockfile, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _BYTE_ORDER_MARK = "\ufeff"
 # Possessive (`++`, `*+`) wherever a run could be tried again: no input makes these quadratic.
@@ -44,14 +44,17 @@ def read(data: bytes) -> Lockfile:
         declared = _ENCODING.match(line)
         if declared and declared[1].lower() not in {b"utf-8", b"utf8", b"ascii"}:
             refuse(f"coding: {declared[1][:80].decode('ascii', 'replace')}", "UTF-8")
-    found = [_entry(line) for line in _logical_lines(decode(data).removeprefix(_BYTE_ORDER_MARK))]
+    lines = decode(data).removeprefix(_BYTE_ORDER_MARK).splitlines()
+    if len(lines) > MOST:
+        refuse(f"{len(lines)} lines", f"at most {MOST}")
+    found = [_entry(line) for line in _logical_lines(lines)]
     return Lockfile(merge(c for c, _ in found if c), gaps(reason for _, reason in found))
 
 
-def _logical_lines(text: str) -> Iterator[str]:
+def _logical_lines(lines: Sequence[str]) -> Iterator[str]:
     """Yield lines as pip joins them, without comments: a comment line ends a continuation."""
     parts: list[str] = []
-    for line in text.splitlines():
+    for line in lines:
         is_comment = line.lstrip().startswith("#")
         if line.endswith("\\") and not is_comment:
             parts.append(line.rstrip("\\"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from lanectl.formats import json
-from lanectl.formats.lockfiles.fields import LIMIT, RULE, as_table, decode, table, text
+from lanectl.formats.lockfiles.fields import LIMIT, RULE, as_table, decode, lines, table, text
 from lanectl.formats.sources.collector import host_of, is_git, is_web
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _integrity(metadata: str) -> Iterator[tuple[str, str]]:
 def yarn(data: bytes, found: Collector) -> None:
     """Read a `yarn.lock` of Yarn 1 or later, line by line as both write it."""
     head, entry = "", {"version": ""}
-    for line in (*decode(data).splitlines(), "end:"):
+    for line in (*lines(decode(data)), "end:"):
         if line.startswith(("#", " ")) or not line:
             if field := _YARN_FIELD.match(line):
                 entry[field[1]] = field[2]

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lanectl.formats.lockfiles import toml
-from lanectl.formats.lockfiles.fields import decode, table, tables, text
+from lanectl.formats.lockfiles.fields import decode, lines, table, tables, text
 from lanectl.formats.sources.tables import take_tables
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _crate(package: Mapping[str, object], apart: Mapping[str, str], found: Colle
 
 def go_mod(data: bytes, found: Collector) -> None:
     """Read what a `go.mod` or `go.work` replaces, line by line."""
-    for raw in decode(data).splitlines():
+    for raw in lines(decode(data)):
         replaced = _REPLACE.match(raw.partition("//")[0].strip())
         if replaced is None:
             continue
@@ -60,14 +60,14 @@ def go_mod(data: bytes, found: Collector) -> None:
 
 def go_sum(data: bytes, found: Collector) -> None:
     """Read a `go.sum`."""
-    for line in decode(data).splitlines():
+    for line in lines(decode(data)):
         if pinned := _GO_SUM.fullmatch(line):
             found.pin(pinned[1], pinned[2], "", (pinned[3], pinned[4]))
 
 
 def gemfile(data: bytes, found: Collector) -> None:
     """Read a `Gemfile` line by line: it is a program, what it computes is not seen."""
-    for raw in decode(data).splitlines():
+    for raw in lines(decode(data)):
         line = raw.partition("#")[0]
         if source := _SOURCE.match(line):
             found.host(source[1])
@@ -83,7 +83,7 @@ def gemfile(data: bytes, found: Collector) -> None:
 def gemfile_lock(data: bytes, found: Collector) -> None:
     """Read a `Gemfile.lock`."""
     section = ""
-    for line in decode(data).splitlines():
+    for line in lines(decode(data)):
         if line and not line.startswith(" "):
             section = line.strip()
         elif remote := _GEM_REMOTE.match(line):

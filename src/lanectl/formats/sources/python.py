@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from lanectl.formats import json
 from lanectl.formats.lockfiles import toml
-from lanectl.formats.lockfiles.fields import LIMIT, RULE, as_table, decode, table, tables, text
+from lanectl.formats.lockfiles.fields import (
+    LIMIT,
+    RULE,
+    as_table,
+    decode,
+    lines,
+    table,
+    tables,
+    text,
+)
 from lanectl.formats.sources.collector import is_git, is_web
 from lanectl.formats.sources.tables import take_tables
 
@@ -32,7 +41,7 @@ _ADDRESS = re.compile(r"(?<![a-z])[a-z]+://[^\s\"',;]+", re.IGNORECASE)
 def requirements(data: bytes, found: Collector) -> None:
     """Read a requirements or constraints file of pip."""
     joined = re.sub(r"\\\r?\n", " ", decode(data).removeprefix("\ufeff"))
-    for raw in joined.splitlines():
+    for raw in lines(joined):
         line = re.sub(r"(?:^|\s)#.*", "", raw).strip()
         if line.startswith("-"):
             _option(line, found)
@@ -60,7 +69,7 @@ def _normal(name: str) -> str:
 
 def settings(data: bytes, found: Collector) -> None:
     """Read lines of settings, of pip or npm: every address outside comments is one of a host."""
-    for raw in decode(data).splitlines():
+    for raw in lines(decode(data)):
         line = _COMMENT.sub("", raw)
         for trusted in _TRUSTED.findall(line):
             found.host(f"http://{trusted}")
