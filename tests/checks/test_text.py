@@ -87,7 +87,7 @@ def test_in_prose_only_what_reorders_warns(path: str) -> None:
 
 FREE = {
     "Arabic": "مرحبا بالعالم ١٢٣", "Arabic marks": "السعر\u200f: ٥ \u061c", "Hebrew": "שלום עולם\u200f!", "Persian": "می\u200cخواهم کتاب\u200cها",
-    "Hindi": "क्\u200dष और क्\u200cष", "Bengali": "র\u200d্য", "Malayalam": "ന്\u200d", "Sinhala": "ශ්\u200dරී", "Thai": "ภาษา\u200bไทย", "Khmer": "ភាសា\u200bខ្មែរ", "Burmese": "မြန်\u200bမာ",
+    "Hindi": "क्\u200dष और क्\u200cष", "Bengali": "র\u200d্য", "Malayalam": "ന്\u200d", "Sinhala": "ශ්\u200dරී", "Thai": "ภาษา\u200bไทย", "Khmer": "ភាសា\u200bខ្មែរ", "Khmer full stop": ":max\u200b។", "Burmese": "မြန်\u200bမာ",
     "Korean": "한국어 조합", "Korean jamo": "\u1112\u1161\u11ab \u115f\u1161", "Chinese": "变量 = 值", "Japanese variant": "葛\U000e0100城", "Mongolian": "ᠮᠣᠩᠭᠣᠯ\u180e\u1820",
     "family": "👨\u200d👩\u200d👧\u200d👦", "professions": "👩🏽\u200d💻 🧑\u200d🚀 👩\u200d⚕\ufe0f", "flags": "🏳\ufe0f\u200d🌈 🏴\u200d☠\ufe0f 🇩🇪", "heart": "❤\ufe0f\u200d🔥", "keycap": "1\ufe0f\u20e3 #\ufe0f\u20e3",
     "England": "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "Scotland": "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",

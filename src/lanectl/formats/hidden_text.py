@@ -162,7 +162,7 @@ def _joins(char: str) -> bool:
     return (
         "\u0590" <= char <= "\u109f" or "\u1700" <= char <= "\u1cff" or "\ua800" <= char <= "\uabff"
         or "\U00010a00" <= char <= "\U00011fff" or "\U0001e800" <= char <= "\U0001efff"
-    ) and unicodedata.category(char)[0] in "LM"  # fmt: skip
+    ) and unicodedata.category(char)[0] in "LMP"  # fmt: skip
 
 
 def _is_symbol(char: str) -> bool:
