@@ -244,9 +244,9 @@ def test_ten_thousand_components_take_no_time() -> None:
     ]  # fmt: skip
     document = own(components=many, dependencies=[{"ref": f"r{n}"} for n in range(10_000)])
     lock = {b"requirements.txt": "".join(f"p{n}==1\n" for n in range(10_000)).encode()}
-    began = time.monotonic()
+    began = time.process_time()
     assert broken(document, lock) == []
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_the_schema_is_loaded_only_for_what_another_tool_wrote() -> None:

@@ -74,9 +74,10 @@ def push_bundle(
         push(remote, ref, commit, None)
         return {**facts, "commit": commit}
     found = repository.commit_tree(remote.fetch((ref,))[ref])
-    if found == tree:
+    theirs, ours = _files(repository, found), _files(repository, tree)
+    if found == tree or _is_published(theirs, ours):
         return {**facts, "commit": there}
-    if found is None or _archive(repository, found) != _archive(repository, tree):
+    if theirs.get(ARTIFACT) != ours[ARTIFACT]:
         raise _something_else(ref)
     commit = repository.commit(_commit(verified, admitted, tree, (there,)))
     push(remote, ref, commit, there)
@@ -145,6 +146,13 @@ def _commit(
     return NewCommit(tree, parents, message, who, who)
 
 
-def _archive(repository: ApplyingRepository, tree: ObjectId) -> ObjectId | None:
-    entries = repository.objects.find(tree, lambda path: path == ARTIFACT.encode())
-    return entries[0].id if entries else None
+def _files(repository: ApplyingRepository, tree: ObjectId | None) -> dict[str, ObjectId]:
+    """Return the blobs of a published tree by name."""
+    entries = repository.objects.find(tree, lambda _: True) if tree is not None else ()
+    return {entry.path.decode("utf-8", "surrogateescape"): entry.id for entry in entries}
+
+
+def _is_published(theirs: dict[str, ObjectId], ours: dict[str, ObjectId]) -> bool:
+    """Whether all of ours is there; a summary that is signed anew says nothing new."""
+    summary = ARTIFACT + SUMMARY_SUFFIX
+    return summary in theirs and {**ours, summary: theirs[summary]} == theirs
