@@ -161,16 +161,13 @@ class Objects:
         )  # fmt: skip
 
     def list_ahead(self, tree: ObjectId) -> None:
-        """Begin to list a tree that the own index holds: `find` will ask for it, once.
+        """Begin to list a tree that the own index holds; `listing` has to be asked for it.
 
         It is three times as fast as walking the tree, and git does it while we do something else.
         """
+        if self._listed and self._listed[0] == tree:
+            return
         self._in_index = tree, self.git.start("ls-files", "-s", "-z", git_dir=self.git_dir)
-
-    def end_listing(self) -> None:
-        """End what `list_ahead` began: nobody will ask for it."""
-        if self._in_index:
-            self._in_index[1].end()
 
     def listing(self, tree: ObjectId) -> bytes:
         """Return the leaves of a tree by path: `mode id 0`, a tab, the path and a NUL each."""

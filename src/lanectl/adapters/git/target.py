@@ -94,13 +94,15 @@ class GitTargetRepository(GitRepository):
                 data=patch,
             )
             tree = ObjectId(run(*_STORED, "write-tree", git_dir=git_dir).decode("ascii").strip())
-            self.objects.list_ahead(tree)
-            files, canonical = self.objects.compare(base_tree, tree, patch)
+            self.objects.list_ahead(tree)  # the rules of content will ask for it
+            try:
+                files, canonical = self.objects.compare(base_tree, tree, patch)
+            finally:
+                self.objects.listing(tree)
             problem = self.objects.refusal(base_tree, tree, files)
         except GitError as error:
             problem = error.why
         if problem:
-            self.objects.end_listing()
             return Replay(base_tree, None, engine, canonical=False, files=(), problem=problem)
         return Replay(base_tree, tree, engine, canonical=canonical, files=files)
 
