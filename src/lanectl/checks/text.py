@@ -98,7 +98,7 @@ def _file_faults(path: bytes, old: bytes, new: bytes) -> Iterator[Fault]:
     if text is None:
         return
     known = set((_text(old) or "").split("\n"))
-    is_read = is_code(path) or is_agent_file(path)
+    is_read = is_code(path) or is_agent_file(path) or text.startswith("#!")
     counts: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if (line.isascii() and "\x1b" not in line and "\b" not in line) or line in known:
