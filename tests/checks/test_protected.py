@@ -29,7 +29,7 @@ REPOSITORY = RepositoryId("localhost/shop")
 OLD, NEW, NULL = ObjectId("1" * 40), ObjectId("2" * 40), ObjectId("0" * 40)
 ANYWHERE = {
     "agent": [
-        "AGENTS.md", "AGENTS.override.md", "CLAUDE.md", "CLAUDE.local.md", "GEMINI.md", ".cursorrules",
+        "AGENTS.md", "a/QWEN.md", "CRUSH.md", ".trae/rules/a.md", "AGENTS.override.md", "CLAUDE.md", "CLAUDE.local.md", "GEMINI.md", ".cursorrules",
         ".windsurfrules", ".clinerules", ".clinerules/a.md", ".mcp.json", ".claude/settings.json",
         ".claude/skills/x/run.py", ".codex/config.toml", ".cursor/rules/a.mdc", ".cursor/mcp.json",
         ".windsurf/x", ".roo/x", ".aider.conf.yml", ".aiderignore", ".junie/guidelines.md",

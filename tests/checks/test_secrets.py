@@ -282,6 +282,12 @@ def test_no_text_makes_the_scan_slower_than_linear(unit: bytes) -> None:
     assert seconds(400_000) < 0.1 + 4 * min(seconds(100_000) for _ in range(2)) * 2
 
 
+def test_the_beginning_of_a_token_over_and_over_is_looked_at_once() -> None:
+    start = time.process_time()
+    scanner.scan(b"eyJhbGciOi" * 400_000)
+    assert time.process_time() - start < 1  # it took 2.2 s
+
+
 def test_a_long_line_and_many_files_take_no_time() -> None:
     line = base64.b64encode(RANDOM.randbytes(1_500_000))
     page = b"".join(

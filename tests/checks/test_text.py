@@ -161,3 +161,7 @@ def test_a_long_line_takes_no_time(unit: str) -> None:
 )
 def test_no_bytes_raise(data: bytes, path: str) -> None:
     rules(path, data)
+
+
+def test_a_script_without_an_extension_is_code() -> None:
+    assert rules("tools/run", "#!/bin/sh\n# \u202e\n") == ["text/bidi"]

@@ -59,3 +59,9 @@ def test_a_file_of_more_lines_than_any_has_is_unreadable(name: bytes) -> None:
     with pytest.raises(MalformedError) as caught:
         read_sources(name, b"a\f" * 200_001)
     assert caught.value.fault.got == "200001 lines"
+
+
+def test_a_toml_document_of_more_than_4_mib_is_unreadable() -> None:
+    with pytest.raises(MalformedError) as caught:
+        read_sources(b"Cargo.toml", b"a = 1\n" * (1 << 20))
+    assert caught.value.fault.expected == "at most 4194304 bytes"

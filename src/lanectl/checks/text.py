@@ -97,7 +97,7 @@ def _file_faults(path: bytes, old: bytes, new: bytes) -> Iterator[Fault]:
     from lanectl.formats import hidden_text
 
     known = {line for _, line in _suspicious(old)}
-    is_read = is_code(path) or is_agent_file(path)
+    is_read = is_code(path) or is_agent_file(path) or new.startswith(b"#!")
     is_rtl = is_read and any(
         hidden_text.has_rtl(line.decode("utf-8", "replace")) for _, line in _suspicious(new)
     )

@@ -68,7 +68,7 @@ TOKENS: Final = (
     _token("Hugging Face token", "hf_", rf"hf_([A-Za-z]{{34}}){END}"),
     _token("Supabase secret key", "sb_secret_", r"sb_secret_([A-Za-z0-9_-]{20,64})"),
     _token("Supabase access token", "sbp_", rf"sbp_([0-9a-f]{{40}}){END}"),
-    _token("JSON Web Token", "eyJhbGciOi eyJ0eXAiOi eyJraWQiOi", r"(eyJ[0hr][A-Za-z0-9_-]{10,2000}+\.eyJ[A-Za-z0-9_-]{5,8000}\.[A-Za-z0-9_-]{20,2000})", "jwt.JwtTokenDetector", sort=Sort.SIGNED),
+    _token("JSON Web Token", "eyJhbGciOi eyJ0eXAiOi eyJraWQiOi", r"(eyJ(?<![A-Za-z0-9]eyJ)[0hr][A-Za-z0-9_-]{10,2000}+\.eyJ[A-Za-z0-9_-]{5,8000}\.[A-Za-z0-9_-]{20,2000})", "jwt.JwtTokenDetector", sort=Sort.SIGNED),
     _token("Slack token", "xoxb- xoxp- xoxa- xoxo- xoxs- xoxr-", r"xox[bpaosr]-(?:\d{8,14}-)+([A-Za-z0-9]{20,64})", "slack.SlackDetector"),
     _token("Slack app token", "xapp-", rf"xapp-\d-[A-Z0-9]{{8,14}}-\d{{10,14}}-([0-9a-f]{{64}}){END}"),
     _token("Stripe key", "sk_live_ rk_live_", r"[rs]k_live_([0-9A-Za-z]{24,247})", "stripe.StripeDetector"),

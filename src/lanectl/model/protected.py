@@ -27,6 +27,7 @@ _LEAVES: dict[str, str] = {
     AGENT: """
         agents.md agents.override.md claude.md claude.local.md gemini.md .cursorrules
         .windsurfrules .clinerules .roorules .goosehints .mcp.json opencode.json opencode.jsonc
+        qwen.md crush.md .crush.json
         """,
     CI: """
         .gitlab-ci.yml .gitlab-ci.yaml jenkinsfile .travis.yml bitbucket-pipelines.yml .drone.yml
@@ -47,7 +48,8 @@ _LEAVES: dict[str, str] = {
 _FOLDERS: dict[str, str] = {
     AGENT: """
         .claude .codex .cursor .windsurf .clinerules .roo .junie .kiro .amazonq .continue .gemini
-        .opencode .agents .github/copilot-instructions.md .github/instructions .github/prompts
+        .opencode .agents .qwen .crush .kilocode .augment .trae
+        .github/copilot-instructions.md .github/instructions .github/prompts
         .github/chatmodes .github/agents .github/skills .vscode/mcp.json
         """,
     CI: """

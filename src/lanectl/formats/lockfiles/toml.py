@@ -8,6 +8,9 @@ from typing import Any
 
 from lanectl.formats.lockfiles.fields import decode, refuse
 
+_LIMIT = 4 << 20
+"""Bytes of a document: reading one takes 0.7 s and 45 MiB for each MiB."""
+
 # tomllib and tomli take quadratic time in the parts of one dotted key (CPython gh-149231).
 _ENDLESS_KEY = re.compile(
     r"""(?:(?:(?<![\w-])[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}"""
@@ -17,11 +20,13 @@ _ENDLESS_KEY = re.compile(
 def load(data: bytes) -> dict[str, Any]:
     """Return the document in these bytes.
 
-    Raises MalformedError: not UTF-8, not TOML, nested too deeply, keys of 32 parts and more,
+    Raises MalformedError: over 4 MiB, not UTF-8, not TOML, nested too deeply, keys of 32 parts and more,
     NaN and infinities, integers beyond the 64 bits that TOML has.
     """
     import tomli
 
+    if len(data) > _LIMIT:
+        refuse(f"{len(data)} bytes", f"at most {_LIMIT} bytes")
     source = decode(data)
     if any(line.count(".") > 30 and _ENDLESS_KEY.search(line) for line in source.split("\n")):
         refuse("a key of more than 32 parts", "TOML")
