@@ -40,6 +40,10 @@ def test_a_patch_over_the_limit_is_given_up(world: World) -> None:
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc: memory is not told")
 @pytest.mark.parametrize("kind", ["text", "noise"])
 def test_no_bundle_up_to_the_limit_takes_128_mib(world: World, kind: str) -> None:
+    with (world.person / "lanectl.toml").open("a") as rules:  # more than is looked into
+        rules.write('\n[rules."limits/unread"]\nallow = ["big"]\n')
+    world.commit("rules")
+    world.fetch()
     size = 32_000_000
     text = b"".join(b"line %d of something\n" % n for n in range(size // 24))
     write(world.builder / "big", text if kind == "text" else random.Random(1).randbytes(size))
