@@ -94,6 +94,7 @@ lock: $(VENV)/dev ## Renew the locked requirements
 	$(BIN)/uv pip compile -q --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/run.txt -c requirements/build.txt --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/dev.txt --group pyproject.toml:e2e pyproject.toml -o requirements/e2e.txt
 	$(BIN)/uv pip compile -q --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:fuzz -o requirements/fuzz.txt
+	$(BIN)/python requirements/bare.py requirements/run.txt requirements/dev.txt requirements/e2e.txt
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .fuzz .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

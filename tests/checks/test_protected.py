@@ -111,7 +111,7 @@ def test_a_bundle_with_protected_files_is_held_at_its_own_step(tmp_path: Path) -
     report = enforcer.verify(make(Plan(edits=edits)), enforcer.trust())
     assert report.outcome is Outcome.HELD
     assert {s.title: [f.rule.id for f in s.findings] for s in report.steps if s.findings} == {
-        "paths": ["paths/executable", "paths/collision"], "protected files": ["protected/agent"],
+        "content": ["paths/executable", "paths/collision", "protected/agent"],
     }  # fmt: skip
 
 
