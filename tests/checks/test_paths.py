@@ -141,7 +141,7 @@ def test_links_that_lead_astray(path: str, target: bytes) -> None:
 PARTS = st.sampled_from(["a", "b", "..", ".", "", "d"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.sampled_from(["a", "b", "d"]), max_size=3),
     st.dictionaries(
@@ -233,7 +233,7 @@ def test_a_link_in_the_place_of_an_old_twin_collides() -> None:
 NAMES = st.lists(st.sampled_from(["a", "A", "b", "\u00e9", "e\u0301"]), min_size=1, max_size=3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(NAMES, max_size=5), st.lists(NAMES, max_size=5))
 def test_a_new_path_whose_folded_name_is_taken_collides(
     before: list[list[str]], new: list[list[str]]

@@ -251,7 +251,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=100) | st.text().map(lambda t: t.encode("utf-8", "surrogatepass")))
 def test_any_bytes_never_raise(data: bytes) -> None:
     for fault in check({"a": data, "b": b"on: push\n" + data}):
@@ -259,7 +259,7 @@ def test_any_bytes_never_raise(data: bytes) -> None:
         display(fault.where + fault.got).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(VALUES, VALUES, VALUES)
 def test_any_shape_never_raises(on: object, job: object, other: object) -> None:
     import json

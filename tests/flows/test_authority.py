@@ -36,7 +36,7 @@ from tests.orders import (
 )
 
 K = EventKind
-FUZZ = settings(max_examples=60, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 DAY = timedelta(days=1)
 
 

@@ -21,7 +21,7 @@ from lanectl.model.names import Digest, ObjectFormat, ObjectId, RepositoryId
 from lanectl.model.report import MalformedError
 from tests.assets.bundles.workshop.bundle import canonical
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 
 

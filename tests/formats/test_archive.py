@@ -25,7 +25,7 @@ from lanectl.model.report import MalformedError
 from lanectl.model.settings import INFLATED
 from tests.assets.bundles.workshop import archive as other_writer
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 
 SMALL = {name: name.encode() * 40 for name in MEMBERS}
 CONTENT = st.binary(max_size=2000) | st.sampled_from([b"\0" * 512, b"x" * 511, b"x" * 513, b""])

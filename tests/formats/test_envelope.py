@@ -20,7 +20,7 @@ from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Plan
 from tests.assets.bundles.workshop.steps import paths, put
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 KEY = read_public_key(bundle.public("builder-p256", Encoding.PEM).decode())
 
 

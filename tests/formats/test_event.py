@@ -21,7 +21,7 @@ from lanectl.model.report import MalformedError
 from tests.ledger.story import LEDGER, event, key
 from tests.strategies import made
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 HEX = "0123456789abcdef"
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=300)

@@ -175,7 +175,7 @@ def test_a_key_without_fingerprint_or_time_is_refused() -> None:
             read_keys(broken.encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_escape(data: bytes) -> None:
     for read in (gpg.read_signature, gpg.read_public_key, gpg.read_status, read_keys):

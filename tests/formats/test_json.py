@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lanectl.formats import json
 from lanectl.model.report import MalformedError
 
-FUZZ = settings(max_examples=200, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 LIMIT = 1 << 20
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text(max_size=20)

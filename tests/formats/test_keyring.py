@@ -22,7 +22,7 @@ from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.steps import drop, each, paths, put
 from tests.world import git
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 PUBLIC = [
     read_public_key(bundle.public(name, Encoding.PEM).decode())
     for name in ("builder-p256", "builder-ed25519", "enforcer")

@@ -15,7 +15,7 @@ from lanectl.formats.keys import is_valid_signature, read_public_key
 from lanectl.model.trust import Algorithm
 from tests.assets.bundles.workshop import bundle
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 PEMS = {n: bundle.public(n, Encoding.PEM).decode() for n in ("builder-p256", "builder-ed25519")}
 KEYS = {name: read_public_key(pem) for name, pem in PEMS.items()}
 

@@ -34,7 +34,7 @@ REAL = {
     if path.is_file() and reader_for(bytes(path))
 }
 READERS = [requirements.read, uv.read, poetry.read, pylock.read, npm.read]
-FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SHA256 = hashlib.sha256(b"x").hexdigest()
 SHA512 = base64.b64encode(hashlib.sha512(b"x").digest()).decode()

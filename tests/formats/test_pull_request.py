@@ -28,7 +28,7 @@ from lanectl.model.signer import Method, Signer
 from lanectl.model.trust import Role
 from tests.world import git, write
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
 ID, NULL = ObjectId("1" * 40), ObjectId("0" * 40)
 PLANTED = "PLANTED"

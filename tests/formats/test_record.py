@@ -21,7 +21,7 @@ from lanectl.model.report import MalformedError
 from tests.assets.bundles.workshop.steps import drop, paths, put
 from tests.orders import NOON, SUBJECTS, key, order, signed
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 KINDS = list(SIGNERS)
 
 

@@ -26,7 +26,7 @@ REAL = [
     for path in sorted(ASSETS.rglob("*"))
     if path.is_file() and reader_for(bytes(path))
 ]
-FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 REPOSITORY = RepositoryId("git.example/team/shop")
 TREE = ObjectId("1" * 40)
 SCHEMA = JsonStrictValidator(SchemaVersion.V1_5)

@@ -27,7 +27,7 @@ from tests.assets.bundles.workshop.statements import good_outer
 from tests.assets.bundles.workshop.steps import paths, put
 from tests.strategies import made
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 
 TEXT = st.text(max_size=30)
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)

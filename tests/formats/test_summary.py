@@ -23,7 +23,7 @@ from lanectl.model.submission import SUFFIXES
 from lanectl.model.summary import Summary
 from tests.assets.bundles.workshop.bundle import canonical
 
-FUZZ = settings(max_examples=100, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 
 

@@ -19,7 +19,7 @@ from lanectl.model.signature import SvidFacts
 from tests import svids
 from tests.svids import HOUR, ID, NOW, Issued, authority, workload
 
-FUZZ = settings(max_examples=60, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 PAYLOAD = b'{"the":"statement"}'
 ROOT = svids.root()
 MIDDLE = ROOT.issue(authority("middle", path_length=0))

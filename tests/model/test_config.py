@@ -14,7 +14,7 @@ from lanectl.errors import ExitCode, UnreadableError
 from lanectl.model.names import ObjectId, RepositoryId
 from lanectl.model.settings import DEFAULT_MIGRATIONS, Limits, Operator, Rules
 
-FUZZ = settings(max_examples=200, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 PIN = ObjectId("a" * 40)
 TARGET = f"""
 [target]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lanectl.model.display import display, display_command, display_lines, display_path
 from tests.assets.bundles.workshop.objects import quote
 
-FUZZ = settings(max_examples=300, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 HOSTILE = st.text(max_size=60) | st.text(
     '\0\x07\x1b\x7f\x9b\n\r\t\u200b\u200e\u202e\u2066\u2028\ufeff\U000e0041\ud800\udcff[;m\\"', max_size=30
 )  # fmt: skip

@@ -25,7 +25,7 @@ from lanectl.model.names import Digest, Slug
 from tests.assets.bundles.workshop.bundle import Plan, make
 from tests.world import git
 
-FUZZ = settings(max_examples=200, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 BUNDLE = Digest("b" * 64)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lanectl.model.names import Digest, ObjectFormat, ObjectId, RepositoryId, Slug
 
-FUZZ = settings(max_examples=200, deadline=None)
+FUZZ = settings(max_examples=40, deadline=None)
 
 
 @pytest.mark.parametrize("text", ["a", "0", "fix-login", "a" * 63, "9--9", "a-"])

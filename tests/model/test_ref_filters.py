@@ -69,7 +69,7 @@ PATTERNS = st.lists(
 ).map(tuple)  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(PATTERNS)
 def test_the_answer_for_all_is_the_answer_for_each(patterns: tuple[str, ...]) -> None:
     found = RefFilter(patterns)
@@ -83,7 +83,7 @@ def test_the_answer_for_all_is_the_answer_for_each(patterns: tuple[str, ...]) ->
         assert not tried
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.text("ab/*", min_size=1, max_size=6), st.text("ab/", max_size=6))
 def test_stars_are_those_of_a_regular_expression(pattern: str, name: str) -> None:
     if "***" in pattern or "**/" in pattern:
@@ -94,7 +94,7 @@ def test_stars_are_those_of_a_regular_expression(pattern: str, name: str) -> Non
     assert RefFilter((pattern,)).admits(name) is (re.fullmatch(expression, name) is not None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(max_size=20), max_size=4).map(tuple), st.text(max_size=20))
 def test_any_pattern_has_an_answer(patterns: tuple[str, ...], name: str) -> None:
     RefFilter(patterns).admits(name)
