@@ -166,9 +166,10 @@ def test_an_explanation_is_what_the_rules_say_and_never_hostile(world: World) ->
     assert odd.code == 0
     assert "\x1b" not in odd.out
     assert "paths/dot-git" in odd.out
-    for path, rule in ((b".lanectl/x", "paths/trust"), (b"a\nb", "paths/name"), (b"ok", None)):
-        for one in explain_path(path, read_rules(rules(""))):
-            assert (one.finding.rule.id if one.finding else None) == rule
+    trust, name = ["paths/trust"] * 3, ["paths/name", None, None]  # an odd name of the base may go
+    for path, wanted in ((b".lanectl/x", trust), (b"a\nb", name), (b"ok", [None] * 3)):
+        found = [one.finding for one in explain_path(path, read_rules(rules("")))]
+        assert [f.rule.id if f else None for f in found] == wanted
 
 
 def test_the_sample_of_the_documentation_is_taken() -> None:
