@@ -452,3 +452,10 @@ def test_every_file_of_these_tests_is_one_that_is_read() -> None:
     names = ["README.md", "requirements.md", "my-package.json", "go.modx", "config.toml"]
     assert not [name for name in names if kind_of(name.encode())]
     assert {kind.reader for kind in KINDS} == set(READERS)
+
+
+def test_more_than_is_read_of_one_change_is_held_and_not_read() -> None:
+    padding = "\n" * (5 << 20)
+    tree = {f"{name}/requirements.txt": f"a==1\n{padding}" for name in "abc"}
+    assert broken({}, tree) == ["dependency/unreadable"]
+    assert broken({}, {"a/requirements.txt": f"a==1\n{padding}"}) == []

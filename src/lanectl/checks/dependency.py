@@ -93,15 +93,23 @@ _FILES = frozenset({Mode.FILE, Mode.EXECUTABLE})
 _STRENGTH = {"md5": 1, "sha1": 2, "sha256": 3, "sha384": 4, "sha512": 5}
 _SHOWN = 3
 
+_BUDGET = 12 << 20
+"""Bytes of changed lockfiles and manifests, before and after, that are read of one change."""
+
 
 def check(content: Content) -> Iterator[Fault]:
     """Yield what is new in where packages come from, one fault a file and rule."""
-    base = _Base(content)
+    base, left = _Base(content), _BUDGET
     for file in content.files:
         kind = kind_of(file.path)
         if kind is None or file.new_mode not in _FILES or file.old_id == file.new_id:
             continue
         data = content.new(file)
+        left -= len(data or b"") + len(content.old(file) or b"")
+        if left < 0:
+            what = "more of these files than are read of one change"
+            yield _fault("dependency/unreadable", file, [what], "a smaller change", b"")
+            continue
         before, after = base.old(file), _read(file.path, data)
         if data is None or after is None:
             if before is not None:
