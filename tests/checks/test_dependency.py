@@ -455,7 +455,6 @@ def test_every_file_of_these_tests_is_one_that_is_read() -> None:
 
 
 def test_more_than_is_read_of_one_change_is_held_and_not_read() -> None:
-    padding = "\n" * (5 << 20)
-    tree = {f"{name}/requirements.txt": f"a==1\n{padding}" for name in "abc"}
-    assert broken({}, tree) == ["dependency/unreadable"]
-    assert broken({}, {"a/requirements.txt": f"a==1\n{padding}"}) == []
+    large = json.dumps({"name": "x" * (5 << 20)})
+    assert broken({}, {f"{name}/package.json": large for name in "ab"}) == []
+    assert broken({}, {f"{name}/package.json": large for name in "abc"}) == ["unreadable"]
