@@ -45,7 +45,7 @@ class Limits(Struct, frozen=True):
 
     inflated: int = INFLATED
     git_seconds: int = 120
-    git_memory: int = 1 << 30
+    git_memory: int = 1 << 29
 
 
 class Backend(enum.StrEnum):
