@@ -62,7 +62,7 @@ def judged(*approvals: Approval, signer: str = "bob", second: str | None = None)
         signature=signature_of(signer),
         countersignature=signature_of(second) if second else None,
     )  # fmt: skip
-    [step] = [s for s in checks.judge(evidence) if s.title == "limits"]
+    [step] = [s for s in checks.judge(evidence) if s.title == "content"]
     [finding] = step.findings
     return finding.decision, step.state, finding.allowed_by
 

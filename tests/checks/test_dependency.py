@@ -442,9 +442,9 @@ def test_no_document_of_odd_types_raises(path: str, value: Any) -> None:
 )
 @pytest.mark.thorough
 def test_long_lines_take_linear_time(path: str, piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     faults({}, {path: piece * 100_000})
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 10
 
 
 def test_every_file_of_these_tests_is_one_that_is_read() -> None:

@@ -80,4 +80,4 @@ def test_the_largest_change_that_is_looked_into_takes_a_moment() -> None:
     begun = time.process_time()
     assert broken(Content(files=(changed,), blobs={blob(0): b"", blob(1): text}))
     assert broken(Content(files=(changed,), blobs={blob(0): b"", blob(1): text * 9}))
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < 6

@@ -152,7 +152,7 @@ def test_a_long_line_takes_no_time(unit: str) -> None:
     for path in ("a.py", "a.md"):
         start = time.process_time()
         faults(path, unit * (400_000 // len(unit)))
-        assert time.process_time() - start < 1
+        assert time.process_time() - start < 4
 
 
 @given(

@@ -121,6 +121,7 @@ def test_the_keys_are_listed_for_a_person(people: World) -> None:
 # what depends on a key ----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("who", ["builder", "enforcer"])
 def test_what_a_key_brought_in_is_found(who: str, people: World) -> None:
     lost = key_id(people, who)

@@ -29,6 +29,7 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
         yield one
 
 
+@pytest.mark.thorough
 @needs_ssh
 @pytest.mark.parametrize("kind", [ED25519, P256], ids=["ed25519", "p256"])
 def test_a_key_of_an_agent_goes_the_whole_way(

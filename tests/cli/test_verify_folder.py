@@ -160,6 +160,7 @@ def test_sarif_is_one_log_and_annotations_name_their_bundle(machine: Machine) ->
     assert f"{machine.inbox}/c/artifact.tar.gz: " in github.out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
 def test_the_exit_code_is_the_worst_ones(machine: Machine, form: str) -> None:
     machine.good("a")

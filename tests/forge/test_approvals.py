@@ -67,6 +67,7 @@ def put(story: ForgeWorld, bundle: Path, text: str | None, *parents: str) -> Non
     git(story.hub, "update-ref", ref(bundle), commit)
 
 
+@pytest.mark.e2e
 def test_from_held_to_published_and_withdrawn(story: ForgeWorld) -> None:
     bundle = packed(story)
     assert story.apply(bundle, "--pr").code == 4

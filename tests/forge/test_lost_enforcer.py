@@ -49,6 +49,7 @@ def lose_the_key(story: ForgeWorld) -> Ran:
     return done
 
 
+@pytest.mark.e2e
 def test_the_next_key_admits_again_what_a_lost_one_did(story: ForgeWorld) -> None:
     register_another(story)
     bundle = story.packed()

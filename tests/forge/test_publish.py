@@ -142,6 +142,7 @@ def test_the_token_goes_nowhere_else(story: ForgeWorld, listener: Listener) -> N
     assert not (Path(os.environ["HOME"]) / ".git-credentials").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", ["/info/refs", "/pulls$", "/labels"])
 def test_no_redirect_is_followed(story: ForgeWorld, listener: Listener, path: str) -> None:
     story.forge.redirect("*", path, f"{listener.url}/elsewhere", times=10)

@@ -41,7 +41,7 @@ def test_a_lockfile_of_more_entries_than_any_project_has_is_not_read(
 ) -> None:
     started = time.process_time()
     assert read_lockfile(name, data) == NOT_READ
-    assert time.process_time() - started < 2  # seconds; reading them took 60 µs each
+    assert time.process_time() - started < 6  # seconds; reading them took 60 µs each
 
 
 def test_lockfiles_after_a_hundred_thousand_components_are_gaps() -> None:
