@@ -98,6 +98,16 @@ def test_who_stops_to_listen_ends_all_workers(begun: Path) -> None:
     assert living(begun) == []
 
 
+def test_one_that_is_interrupted_before_it_begins_goes_on_in_nobodys_code(begun: Path) -> None:
+    here = os.getpid()
+    for _ in range(30):
+        results = in_order(4, telling(begun, lambda _: b""), workers=3)
+        assert next(results) == b""
+        results.close()
+        assert os.getpid() == here
+    assert living(begun) == []
+
+
 def test_one_that_ignores_the_interrupt_is_killed(begun: Path) -> None:
     def stubborn(number: int) -> bytes:
         if number > 1:

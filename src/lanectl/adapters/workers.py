@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     Work = Callable[[int], bytes]
 
@@ -60,12 +60,14 @@ class _Worker:
         self.answers, our_answers = os.pipe()
         self.piece: int | None = None
         self.read = bytearray()
+        # A sibling's end of a pipe kept open there would hide from it that we all are gone.
+        foreign = (self.orders, self.answers, *(fd for s in siblings for fd in s.ends))
+        # Until it serves, an interrupt would let the new process go on in the caller's own code.
+        former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self.pid = os.fork()
         if not self.pid:
-            # A sibling's end of a pipe kept open here would hide from it that we all are gone.
-            for fd in (self.orders, self.answers, *(fd for s in siblings for fd in s.ends)):
-                os.close(fd)
-            _serve(prepare, theirs, our_answers)
+            _serve(prepare, theirs, our_answers, foreign)
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
         os.close(theirs)
         os.close(our_answers)
 
@@ -170,19 +172,35 @@ class _Crew:
             self._hire()
 
 
-def _serve(prepare: Callable[[], Work], orders: int, answers: int) -> NoReturn:
-    """Do pieces until there are no more orders, and never return into the caller's code."""
-    code = 1
+def _serve(
+    prepare: Callable[[], Work], orders: int, answers: int, foreign: Iterable[int]
+) -> NoReturn:
+    """Do pieces until there are no more orders, and never return into the caller's code.
+
+    Twice, as a second interrupt may come on the way out.
+    """
     try:
-        work = prepare()
-        while order := os.read(orders, _NUMBER):
-            answer = work(int.from_bytes(order, "big"))
-            left = memoryview(len(answer).to_bytes(_NUMBER, "big") + answer)
-            while left:
-                left = left[os.write(answers, left) :]
-        code = 0
+        try:
+            _work(prepare, orders, answers, foreign)
+        finally:
+            os._exit(1)
     finally:
-        os._exit(code)
+        os._exit(1)
+
+
+def _work(
+    prepare: Callable[[], Work], orders: int, answers: int, foreign: Iterable[int]
+) -> NoReturn:
+    for fd in foreign:
+        os.close(fd)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    work = prepare()
+    while order := os.read(orders, _NUMBER):
+        answer = work(int.from_bytes(order, "big"))
+        left = memoryview(len(answer).to_bytes(_NUMBER, "big") + answer)
+        while left:
+            left = left[os.write(answers, left) :]
+    os._exit(0)
 
 
 def _signal(pid: int, number: int) -> None:
