@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,15 +37,31 @@ def tokens(top: Path) -> None:
     write(top / "a.txt", b"eyJhbGciOi" * MIB)
 
 
+# A child begins with the peak of the process it was forked from: a small one starts it.
+METER = """\
+import resource, subprocess, sys
+quiet = subprocess.DEVNULL
+code = subprocess.run(sys.argv[1:], stdout=quiet, stderr=quiet).returncode
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+"""
+
+
 def spent(*command: str | Path, cwd: Path) -> tuple[int, float, float]:
     """Return exit code, CPU seconds and MiB of the largest process, git's among them."""
-    with subprocess.Popen(
-        [*LANECTL, *map(str, command)], cwd=cwd,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    arguments = [sys.executable, "-c", METER, *map(str, command)]
+    done = subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, check=True)
+    code, seconds, most = done.stdout.split()
+    return int(code), float(seconds), float(most)
+
+
+def test_the_memory_of_who_measures_is_not_counted(tmp_path: Path) -> None:
+    held = bytearray(os.urandom(MIB)) * 200
+    small = spent(sys.executable, "-c", "", cwd=tmp_path)
+    large = spent(sys.executable, "-c", f"bytearray(b'x') * ({MIB} * 200)", cwd=tmp_path)
+    assert small[2] < 100
+    assert large[2] > 200
+    assert len(held) == 200 * MIB
 
 
 @pytest.mark.parametrize("make", [requirements, manifest, tokens])
@@ -52,7 +69,7 @@ def test_what_is_slow_to_read_is_not_read(world: World, make: Callable[[Path], N
     make(world.builder)
     bundle = world.pack()
     for command, codes in (("verify", {0, 4}), ("inspect", {0})):
-        code, seconds, most = spent(command, bundle, cwd=world.enforcer)
+        code, seconds, most = spent(*LANECTL, command, bundle, cwd=world.enforcer)
         assert code in codes
         assert seconds < 12  # the requirements took 100, the manifest 10
         assert most < 512
