@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -78,20 +79,20 @@ def test_without_a_terminal_a_passphrase_cannot_be_asked_for(
         other.run("--passphrase-fd", "0", "--quick-generate-key", "locked", "ed25519", "sign", "30d", data=b"secret\n")  # fmt: skip
         locked = other.parts("locked")[0]
         other.run("--passphrase-fd", "0", "--local-user", locked, "--detach-sign", "-o", "-", data=b"secret\n")  # fmt: skip
-        reload_agent(other)
+        reload_agent(other.home, other.variables)
         error = refusal(home_at(other, 1), locked)
         assert "could not use" in error.what
         assert error.why.startswith("signing failed: ")
         assert error.remedies[0].command[:3] == ("gpg", "--local-user", locked)
 
 
-def reload_agent(rig: GpgRig) -> None:
-    """Make the agent forget every passphrase."""
+def reload_agent(home: str | Path, variables: dict[str, str]) -> None:
+    """End the agent of a home: it forgets every passphrase."""
     import subprocess
 
     subprocess.run(
-        ["/usr/bin/gpgconf", "--homedir", rig.home, "--kill", "gpg-agent"],
-        env=rig.variables, capture_output=True, check=True,
+        ["/usr/bin/gpgconf", "--homedir", home, "--kill", "gpg-agent"],
+        env=variables, capture_output=True, check=True,
     )  # fmt: skip
 
 
@@ -152,10 +153,41 @@ def test_what_cannot_be_rotated_is_refused(rig: GpgRig) -> None:
     with pytest.raises(UnreadableError, match="no secret primary key"):
         rotate_gpg(home, day(1), fingerprint="0" * 40, is_protected=False)
     for both in ({}, {"fingerprint": "0" * 40, "user_id": "x"}):
-        with pytest.raises(UsageError, match="either"):
+        with pytest.raises(UsageError, match="either") as said:
             rotate_gpg(home, day(1), **both)  # type: ignore[arg-type]
-    with pytest.raises(UnreadableError, match="could not use the key eve"):
+        assert [r.command[4] for r in said.value.remedies] == ["FINGERPRINT", "--user-id"]
+    with pytest.raises(UnreadableError, match="could not use the key eve") as made:
         rotate_gpg(home, day(1), user_id="eve <eve@example.org>")
+    assert made.value.remedies[-1].command[4:] == (
+        "--user-id", "eve <eve@example.org>", "--no-passphrase",
+    )  # fmt: skip
+
+
+def test_a_passphrase_that_cannot_be_asked_for_is_told_with_what_failed(rig: GpgRig) -> None:
+    primary = rig.prints["primary"]
+    with pytest.raises(UnreadableError, match="could not use the key") as caught:
+        rotate_gpg(home_at(rig, 50), day(50), fingerprint=primary)
+    assert "generation failed: " in caught.value.why
+    assert caught.value.remedies[-1].command[4:] == (primary, "--no-passphrase")
+
+
+def test_the_usual_home_is_made_for_a_new_key_and_another_one_is_not(tmp_path: Path) -> None:
+    with gpg_home() as short:  # an agent's socket needs a short path
+        own = Path(short.home) / "own"
+        own.mkdir()
+        usual = {**short.variables, "HOME": str(own)}
+        del usual["GNUPGHOME"]
+        ann = "ann <ann@example.org>"
+        made = rotate_gpg(
+            GpgHome(usual, clock=clock(day(0))), day(0), user_id=ann, is_protected=False
+        )
+        assert made.is_new
+        assert stat.S_IMODE((own / ".gnupg").stat().st_mode) == 0o700
+        reload_agent(own / ".gnupg", usual)
+    missing = {"GNUPGHOME": str(tmp_path / "mistyped"), "HOME": str(tmp_path)}
+    with pytest.raises(UnreadableError):
+        rotate_gpg(GpgHome(missing), day(0), user_id=ann, is_protected=False)
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_a_primary_key_that_is_kept_elsewhere_makes_no_subkey(rig: GpgRig) -> None:

@@ -6,6 +6,7 @@ neither, gpg fails and its own reason is told.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from typing import TYPE_CHECKING, Final
@@ -49,7 +50,9 @@ class GpgHome:
         program: str | None = None,
         clock: tuple[str, ...] = (),
     ) -> None:
-        home = variables.get("GNUPGHOME") or os.path.join(variables.get("HOME", "/"), ".gnupg")
+        own = os.path.join(variables.get("HOME", "/"), ".gnupg")
+        home = variables.get("GNUPGHOME") or own
+        self._to_make = home if home == own else ""
         extra = {name: variables[name] for name in _PASSED if name in variables}
         if "GPG_TTY" not in extra and (terminal := _terminal()):
             extra["GPG_TTY"] = terminal
@@ -94,17 +97,23 @@ class GpgHome:
             data=b"\n",
         )  # fmt: skip
         if "KEY_CREATED" not in format_.status_words(said.status):
-            raise _refused(said, fingerprint)
+            raise _refused(said, fingerprint, *_unlocked(is_protected, fingerprint))
 
     def new_key(self, user_id: str, days: int, *, is_protected: bool) -> str:
-        """Make an Ed25519 primary key that only certifies; return its fingerprint. Raises UnreadableError."""
+        """Make an Ed25519 primary key that only certifies; return its fingerprint. Raises UnreadableError.
+
+        The usual home folder is made where there is none, as gpg itself does.
+        """
+        if self._to_make:
+            with contextlib.suppress(OSError):  # gpg says what is wrong with it
+                os.mkdir(self._to_make, 0o700)
         said = self._run(
             *_asking(is_protected), "--quick-generate-key", user_id, "ed25519", "cert", f"{days}d",
             data=b"\n",
         )  # fmt: skip
         created = format_.status_words(said.status).get("KEY_CREATED", ())
         if len(created) < 2:
-            raise _refused(said, user_id)
+            raise _refused(said, user_id, *_unlocked(is_protected, "--user-id", user_id))
         return created[1]
 
     def public_key(self, fingerprint: str) -> bytes:
@@ -147,6 +156,13 @@ def _asking(is_protected: bool) -> tuple[str, ...]:  # noqa: FBT001 - one of two
     return () if is_protected else ("--pinentry-mode", "loopback", "--passphrase-fd", "0")
 
 
+def _unlocked(is_protected: bool, *key: str) -> tuple[Remedy, ...]:  # noqa: FBT001 - as above
+    """Return what else helps where a new key's passphrase cannot be asked for."""
+    command = ("lanectl", "keys", "rotate", "--gpg", *key, "--no-passphrase")
+    text = "Or make a key without a passphrase, where the machine's own locks are enough."
+    return (Remedy(text, command),) if is_protected else ()
+
+
 def _terminal() -> str:
     """Return the terminal that a person sits at, if there is one."""
     for fd in (0, 2):
@@ -157,8 +173,8 @@ def _terminal() -> str:
     return ""
 
 
-def _refused(said: Said, key: str) -> UnreadableError:
-    """Return why gpg did nothing, from its status lines, with its own last words."""
+def _refused(said: Said, key: str, *more: Remedy) -> UnreadableError:
+    """Return why gpg did nothing, from its status lines, with its own last words and `more` remedies."""
     words = format_.status_words(said.status)
     code = int(next((w for w in words.get("FAILURE", ())[1:2] if w.isdecimal()), "0")) & 0xFFFF
     why = display(said.message)
@@ -174,4 +190,5 @@ def _refused(said: Said, key: str) -> UnreadableError:
         " `tty`), and unlock the key first.",
         ("gpg", "--local-user", key, "--output", "/dev/null", "--sign", "/dev/null"),
     )
-    return UnreadableError(f"gpg could not use the key {display(key)}", why=why, remedies=(unlock,))
+    what = f"gpg could not use the key {display(key)}"
+    return UnreadableError(what, why=why, remedies=(unlock, *more))

@@ -127,6 +127,7 @@ class Gpg:
 
 
 def _last_words(data: bytes) -> str:
-    """Return the last line of what gpg tells people, without its own name."""
+    """Return the last line of what gpg tells people that says what failed, without its own name."""
     lines = [line for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].removeprefix("gpg: ") if lines else ""
+    told = [line for line in lines if " failed: " in line] or lines
+    return told[-1].removeprefix("gpg: ") if told else ""

@@ -51,7 +51,14 @@ def rotate_gpg(
     subkey for 30 days, or a gpg that cannot ask for the passphrase.
     """
     if (fingerprint is None) == (user_id is None):
-        raise UsageError("name either the key's fingerprint or a user id for a new one")
+        command = ("lanectl", "keys", "rotate", "--gpg")
+        raise UsageError(
+            "name either the key's fingerprint, or a user id for a new one",
+            remedies=(
+                Remedy("The next signing key of a key that you have.", (*command, "FINGERPRINT")),
+                Remedy("A new key.", (*command, "--user-id", "NAME <EMAIL>")),
+            ),
+        )
     if fingerprint is None:
         primary = maker.new_key(user_id or "", PRIMARY_DAYS, is_protected=is_protected)
     else:
