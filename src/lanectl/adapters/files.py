@@ -8,7 +8,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from lanectl.adapters.nofollow import open_regular, read_regular
+from lanectl.adapters.nofollow import open_regular, read_open, read_regular
 from lanectl.errors import Remedy, UnreadableError, UsageError
 from lanectl.model.display import display
 
@@ -29,11 +29,7 @@ def read_with_mode(path: str, *, limit: int) -> tuple[bytes, int]:
         fd, status = open_regular(os.fsencode(path))
     except FileNotFoundError as error:
         raise UnreadableError(f"{display(path)} does not exist") from error
-    with os.fdopen(fd, "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise UnreadableError(f"{display(path)}: larger than {limit} bytes")
-    return data, stat.S_IMODE(status.st_mode)
+    return read_open(fd, os.fsencode(path), limit=limit), stat.S_IMODE(status.st_mode)
 
 
 def read_optional(path: str, *, limit: int) -> bytes | None:

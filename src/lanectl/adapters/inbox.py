@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from lanectl.adapters.nofollow import FolderTree
+from lanectl.adapters.nofollow import FolderTree, read_open
 from lanectl.errors import LaneError, Remedy, UnreadableError
 from lanectl.model.bundle import ARTIFACT
 from lanectl.model.display import display_path
@@ -98,11 +98,7 @@ class Inbox:
 
     def _read(self, path: bytes, limit: int) -> bytes:
         fd, _ = self._tree.open(path)
-        with os.fdopen(fd, "rb") as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            raise UnreadableError(f"{display_path(path)}: larger than {limit} bytes")
-        return data
+        return read_open(fd, path, limit=limit)
 
     def _look_into(self, folder: bytes) -> None:
         """Raise why a folder was not looked into."""

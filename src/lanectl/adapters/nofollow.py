@@ -44,8 +44,19 @@ def open_regular(path: bytes, *, dir_fd: int | None = None) -> tuple[int, os.sta
 def read_regular(path: bytes, *, limit: int, dir_fd: int | None = None) -> bytes:
     """Return a regular file's bytes. Raises as `open_regular`, and UnreadableError over `limit`."""
     fd, _ = open_regular(path, dir_fd=dir_fd)
+    return read_open(fd, path, limit=limit)
+
+
+def read_open(fd: int, path: bytes, *, limit: int) -> bytes:
+    """Return an open file's bytes, and close it. Raises UnreadableError over `limit`.
+
+    Room is made for what the file says it has, not for the limit; it may have more.
+    """
     with os.fdopen(fd, "rb") as file:
-        data = file.read(limit + 1)
+        size = min(os.fstat(fd).st_size, limit)
+        data = file.read(size + 1)
+        if len(data) > size:
+            data += file.read(limit + 1 - len(data))
     if len(data) > limit:
         raise UnreadableError(f"{display_path(path)}: larger than {limit} bytes")
     return data

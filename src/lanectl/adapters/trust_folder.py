@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Final
 
-from lanectl.adapters.nofollow import FolderTree
+from lanectl.adapters.nofollow import FolderTree, read_open
 from lanectl.errors import UnreadableError
 from lanectl.model.display import display_path
 from lanectl.model.settings import RULES_PATH
@@ -47,8 +47,4 @@ def _below(tree: FolderTree, folder: bytes) -> list[bytes]:
 
 def _content(tree: FolderTree, path: bytes, limit: int) -> bytes:
     fd, _ = tree.open(path)
-    with os.fdopen(fd, "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise UnreadableError(f"{display_path(path)}: larger than {limit} bytes")
-    return data
+    return read_open(fd, path, limit=limit)

@@ -130,6 +130,7 @@ class _Crew:
             self._hand_out()
             for key, _ in self._selector.select():
                 self._hear(key.data)
+            self._hand_out()  # before the caller is busy with what is done
             while self._due in self._done:
                 yield self._done.pop(self._due)
                 self._due += 1

@@ -109,13 +109,13 @@ def _check_times(evidence: Evidence, at: Circumstances) -> Iterator[Fault]:
     What was admitted in time is not refused by a policy that became shorter since.
     """
     policy = evidence.trust.policy if evidence.trust else TrustPolicy()
-    span = f"{at.issued:%Y-%m-%d %H:%M}Z to {at.expires:%Y-%m-%d %H:%M}Z"
     validity = policy.validity if evidence.admitted is None else VALIDITY
     end = min(at.expires, at.issued + validity)
     if (
         at.issued > evidence.now + policy.skew
         or not timedelta() < at.expires - at.issued <= VALIDITY
     ):
+        span = f"{at.issued:%Y-%m-%d %H:%M}Z to {at.expires:%Y-%m-%d %H:%M}Z"
         yield Fault(
             "handoff/time", "environment", span, "issued in the past, for seven days at most"
         )

@@ -84,7 +84,7 @@ def read(data: bytes, *, limit: int = INFLATED) -> Bundle:
     position = 0
     for chunk in _tar_chunks(members):  # the canonical re-encoding, compared without a second copy
         end = position + len(chunk)
-        if tar[position:end] != chunk:
+        if bytes(tar[position:end]) != bytes(chunk):  # two views are compared byte by byte
             _refuse(
                 "archive/not-canonical",
                 f"the tar differs from its canonical form near byte {position}",

@@ -140,13 +140,13 @@ def _has_plain_keys(value: Any) -> bool:
     """Whether every key is in ASCII. Raises ValueError for what a canonical document never holds."""
     plain, seen = True, [value]
     for item in seen:  # it grows
-        if isinstance(item, str | bool):
+        if isinstance(item, str):
             continue
         if isinstance(item, dict):
             plain = plain and "".join(item).isascii()
             seen += item.values()
         elif isinstance(item, list):
             seen += item
-        else:
+        elif not isinstance(item, bool):
             raise ValueError(f"a canonical document holds no {type(item).__name__}")  # noqa: TRY004 - documented as ValueError
     return plain

@@ -150,7 +150,12 @@ def check_document(data: bytes | memoryview) -> int:
     that lanectl does not write (components nested in components would go uncounted), a component
     whose purl says another name or version, one reference twice, references to nothing.
     """
-    document = _object(json.load(data, rule=_RULE, limit=_LIMIT), "the document", _DOCUMENT)
+    return check_value(json.load(data, rule=_RULE, limit=_LIMIT))
+
+
+def check_value(value: Any) -> int:
+    """Do the same with a document that has been read strictly."""
+    document = _object(value, "the document", _DOCUMENT)
     for key, expected in _CONSTANTS.items():
         _one_of(document, key, "the document", (expected,))
     if not _SERIAL.fullmatch(_text(document, "serialNumber", "the document")):

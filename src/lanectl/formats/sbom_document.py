@@ -40,7 +40,7 @@ def components_of(data: bytes | memoryview) -> tuple[Component, ...]:
     """
     document = json.load(data, rule=RULE, limit=LIMIT)
     try:
-        sbom.check_document(data)
+        sbom.check_value(document)
     except MalformedError:
         _check(document)
     return tuple(map(_component, _nested(document)))

@@ -38,8 +38,9 @@ _WIDE_RUN: Final = b"a\0" * _SHORTEST
 _OPEN: Final = re.compile(rb"authDomain|firebaseapp|current_key|maps/api/js")
 # The token that jwt.io shows, and those of Supabase's local stack.
 _KNOWN_CLAIMS: Final = (b'"sub":"1234567890"', b'"iss":"supabase-demo"')
-_TOKENS: Final = tuple((anchor, kind) for kind in TOKENS for anchor in kind.anchors)
-_NEIGHBOURS: Final = tuple((anchor, kind) for kind in NEIGHBOURS for anchor in kind.anchors)
+# As text: `in` of bytes takes five times as long where most anchors are in no text at all.
+_TOKENS: Final = tuple((a.decode("ascii"), kind) for kind in TOKENS for a in kind.anchors)
+_NEIGHBOURS: Final = tuple((a.decode("ascii"), kind) for kind in NEIGHBOURS for a in kind.anchors)
 MASK: Final = b"<secret>"
 """What stands where a secret stood."""
 
@@ -73,9 +74,10 @@ def mask(data: bytes) -> bytes:
 
 def _scan(data: bytes) -> Iterator[Secret]:
     words = b" ".join(word for part in _parts(data) for word in _long_words(part))
-    for anchored, text in ((_TOKENS, words), (_NEIGHBOURS, data)):
+    for anchored, raw in ((_TOKENS, words), (_NEIGHBOURS, data)):
+        text = raw.decode("latin-1")
         for kind in dict.fromkeys([kind for anchor, kind in anchored if anchor in text]):
-            for match in _compiled(kind.shape).finditer(text):
+            for match in _compiled(kind.shape).finditer(raw):
                 yield from _judged(kind, match, data)
     yield from passwords(data)
     yield from private_keys.scan(data)

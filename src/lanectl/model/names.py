@@ -7,6 +7,7 @@ argument list as it is.
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 import re
 from typing import Self
@@ -105,6 +106,7 @@ class RepositoryId(Name):
     expected = "a repository id (host/owner/name)"
 
     @classmethod
+    @functools.lru_cache(maxsize=16)
     def from_url(cls, url: str) -> RepositoryId:
         """Normalise an https, ssh, scp-like or file address; user info is dropped.
 

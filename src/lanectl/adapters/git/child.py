@@ -110,7 +110,8 @@ class Running:
                 return None
             self._stdout.seek(length)
             parts = (end[start : start + _PART] for start in range(0, len(end), _PART))
-            if not all(self._stdout.read(len(part)) == part for part in parts):
+            # As bytes: a view is compared byte by byte.
+            if not all(self._stdout.read(len(part)) == bytes(part) for part in parts):
                 return None
             self._stdout.seek(0)
             return self._stdout.read(length)
