@@ -34,7 +34,8 @@ def trees(enforcer: Enforcer, files: dict[str, bytes | None]) -> tuple[Objects, 
         {"new line\nin name": b"new\n", "\u202equoted\t": b"x", "b.bin": bytes(range(256))},
         {"hidden.txt": HIDDEN, "z": HIDDEN},
         {"empty": b"", "link": None, "lib": None},
-        {f"{n:04}": b"" for n in range(700)},  # the records take more than the patch
+        # The records take more than the patch.
+        pytest.param({f"{n:04}": b"" for n in range(700)}, marks=pytest.mark.e2e),
     ],
     ids=["plain", "names", "hidden", "little", "many"],
 )

@@ -98,9 +98,13 @@ def test_who_stops_to_listen_ends_all_workers(begun: Path) -> None:
     assert living(begun) == []
 
 
-def test_one_that_is_interrupted_before_it_begins_goes_on_in_nobodys_code(begun: Path) -> None:
+@pytest.mark.thorough
+@pytest.mark.parametrize("times", [4, 40])
+def test_one_that_is_interrupted_before_it_begins_goes_on_in_nobodys_code(
+    begun: Path, times: int
+) -> None:
     here = os.getpid()
-    for _ in range(30):
+    for _ in range(times):
         results = in_order(4, telling(begun, lambda _: b""), workers=3)
         assert next(results) == b""
         results.close()

@@ -44,6 +44,7 @@ def test_a_lockfile_of_more_entries_than_any_project_has_is_not_read(
     assert time.process_time() - started < 6  # seconds; reading them took 60 µs each
 
 
+@pytest.mark.e2e
 def test_lockfiles_after_a_hundred_thousand_components_are_gaps() -> None:
     lines = b"".join(b"p%d==1\n" % n for n in range(40_000))
     files = [(b"%d/requirements.txt" % n, lines) for n in range(4)]
