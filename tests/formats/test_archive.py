@@ -230,3 +230,32 @@ def test_binary_files_that_git_would_inflate_to_too_much(line: bytes, is_fine: b
         archive.write(members, limit=limit)
     assert caught.value.fault.rule == "archive/limit"
     assert refusal(other_writer.gzip(other_writer.tar(members)), limit) == "archive/limit"
+
+
+def of_files(count: int, before: bytes = b"") -> dict[str, bytes]:
+    entry = b"diff --git a/x b/x\nnew file mode 100644\nindex 0000000..e69de29\n"
+    return {**SMALL, "changes.patch": before + entry * count}
+
+
+@pytest.mark.parametrize("start", [b"", b"\n", b"+" * 1000 + b"\n+diff --git a/x b/x\n"])
+def test_a_patch_of_too_many_files_is_refused(start: bytes) -> None:
+    limit = 40 * 1024
+    archive.read(archive.write(of_files(40, start), limit=limit).data, limit=limit)
+    for members in (of_files(41, start), of_files(500, start)):
+        with pytest.raises(MalformedError) as caught:
+            archive.write(members, limit=limit)
+        assert caught.value.fault.rule == "archive/limit"
+        data = other_writer.gzip(other_writer.tar(members))
+        assert refusal(data, limit) == "archive/limit"
+    assert "500 changed files" in caught.value.fault.got
+
+
+def test_files_are_counted_once_wherever_their_line_is_divided() -> None:
+    step = archive._CHUNK
+    for at in range(-12, 2):
+        patch = b"+" * (step + at) + b"\ndiff --git a/x b/x\n" + b"+" * 100
+        members = {**SMALL, "changes.patch": patch}
+        assert archive.write(members, limit=2 << 20)
+        with pytest.raises(MalformedError):
+            archive.check_patch(memoryview(patch), 1023)
+        archive.check_patch(memoryview(patch), 1024)

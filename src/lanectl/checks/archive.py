@@ -34,10 +34,10 @@ RULES = (
     ),
     Rule(
         "archive/limit",
-        "The archive inflates to more than the limit",
-        "A small file can inflate to fill a machine.",
+        "The archive inflates to more than the limit, or changes more files",
+        "A small file can inflate to fill a machine, or keep git busy for minutes.",
         Remedy("Split the change, or let the operator raise limits.inflated_mib in enforcer.toml."),
-        example="100 kB that inflate to 100 MB of zeros",
+        example="100 kB that inflate to 100 MB of zeros, or that add 100,000 empty files",
     ),
     Rule(
         "archive/member",

@@ -156,9 +156,11 @@ def _given(
 
 def _read(repository: BuilderRepository, request: ChangeRequest) -> ChangeSet:
     try:
-        return repository.read_change(request)
+        change = repository.read_change(request)
+        archive.check_patch(memoryview(change.patch), request.limit)
     except MalformedError as error:
         raise _unpackable(error.fault) from error
+    return change
 
 
 def _write(

@@ -34,6 +34,9 @@ _CHUNK: Final = 1 << 20
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"  # no name, mtime 0, unknown system
 _GZIP_TRAILER: Final = struct.Struct("<II")
 _LITERAL: Final = re.compile(rb"\n(?:literal|delta) ([^\n]*)")
+_DIFF: Final = b"\ndiff --git "
+_FILE: Final = 1024
+"""Bytes of the limit that there must be for each changed file: 40,960 files with 40 MiB."""
 _INFLATION: Final = 3
 """How many times the limit the binary files of a patch may be, inflated again by git."""
 _USTAR: Final = struct.Struct("100s8s8s8s12s12s8s1s100s6s2s32s32s8s8s155s12s")
@@ -58,7 +61,7 @@ def write(members: Mapping[str, bytes], *, limit: int = INFLATED) -> Archive:
     size = sum(len(chunk) for chunk in _tar_chunks(ordered))
     if size > limit:
         _refuse("archive/limit", f"{size} bytes inflated", f"at most {limit} bytes")
-    _check_literals(ordered.get(PATCH, memoryview(b"")), _INFLATION * limit)
+    check_patch(ordered.get(PATCH, memoryview(b"")), limit)
     strategy = _strategy(ordered.get(PATCH, memoryview(b"")))
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, 8, strategy)
     data, tar, crc = _Growing(size), hashlib.sha256(), 0
@@ -97,8 +100,22 @@ def read(data: bytes, *, limit: int = INFLATED) -> Bundle:
             f"{len(tar) - position} bytes after the end of the archive",
             "nothing",
         )
-    _check_literals(members[PATCH], _INFLATION * limit)
+    check_patch(members[PATCH], limit)
     return Bundle(members, Digest.of(data), Digest.of(tar), len(tar))
+
+
+def check_patch(patch: memoryview, limit: int) -> None:
+    """Raise MalformedError `archive/limit` for a patch that would keep git busy under a cap of bytes.
+
+    That is one of too many files, or with binary files that git would inflate to too much.
+    """
+    most = limit // _FILE
+    files = int(patch[: len(_DIFF) - 1] == _DIFF[1:])
+    parts = range(0, len(patch), _CHUNK)  # each with the start of the next: no mark is divided
+    files += sum(bytes(patch[at : at + _CHUNK + len(_DIFF) - 1]).count(_DIFF) for at in parts)
+    if files > most:
+        _refuse("archive/limit", f"{files} changed files", f"at most {most} of them")
+    _check_literals(patch, _INFLATION * limit)
 
 
 def _check_literals(patch: memoryview, most: int) -> None:
