@@ -110,6 +110,25 @@ def test_a_withdrawal_that_was_published_once_is_not_dropped(story: ForgeWorld) 
 
 
 @pytest.mark.e2e
+def test_a_withdrawal_is_not_hidden_by_whoever_may_only_add_commits(story: ForgeWorld) -> None:
+    bundle = packed(story)
+    given(story, bundle)
+    number = story.publish(bundle)
+    good = "".join(f"{line}\n" for line in lines(story, bundle))
+    approve(story, bundle, "--withdraw")
+    withdrawn = git(story.hub, "rev-parse", ref(bundle))
+    put(story, bundle, good)
+    own_line = git(story.hub, "rev-parse", ref(bundle))
+    put(story, bundle, good, own_line, withdrawn)  # behind the second parent
+    assert story.judge(number).code == 4
+    git(story.hub, "update-ref", ref(bundle), withdrawn)
+    for _ in range(50):  # behind more commits than are looked at
+        put(story, bundle, good, git(story.hub, "rev-parse", ref(bundle)))
+    assert story.judge(number).code == 4
+    assert git(story.hub, "merge-base", ref(bundle), withdrawn) == withdrawn
+
+
+@pytest.mark.e2e
 def test_what_is_no_approval_of_this_bundle_does_not_count(story: ForgeWorld) -> None:
     bundle = packed(story)
     given(story, bundle)

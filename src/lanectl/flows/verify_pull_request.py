@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 50
 """Marker commits of one pull request that are looked at: attempts of one handoff. Also how often
-a bundle may be published."""
+a bundle may be published: of a longer history no approval counts."""
 
 
 def verify_pull_request(
@@ -159,7 +159,7 @@ def _judge(
     """Return the report over the bundle published for a commit, or None if there is none."""
     marker = parse_message(commit.message)
     published = bundles.get(bundle_ref(marker.trailers.bundle)) if marker else None
-    trees = _history(published, repository) if published else []
+    trees, is_whole = _history(published, repository) if published else ([], False)
     if not trees:
         return None
     names = tuple(ARTIFACT + suffix for suffix in ("", *SUFFIXES, ADMISSION_SUFFIX))
@@ -172,18 +172,29 @@ def _judge(
         Submission.of(found[ARTIFACT], beside), trust=trust, untrusted=None,
         repository=repository, system=system, commit=commit.id,
         admission=beside.get(ADMISSION_SUFFIX), admission_required=True, gpg=gpg,
-        published=_approvals(trees, repository),
+        published=_approvals(trees, repository) if is_whole else (),
     )  # fmt: skip
 
 
-def _history(published: ObjectId, repository: TargetRepository) -> list[ObjectId]:
-    """Return the trees that were published for a bundle, the newest first."""
+def _history(published: ObjectId, repository: TargetRepository) -> tuple[list[ObjectId], bool]:
+    """Return the trees that were published for a bundle, the last one first, and if they are all.
+
+    By every parent: who may add a commit and not rewrite the ref could put an own line in front.
+    """
     trees: list[ObjectId] = []
-    at = repository.find_commit(published)
-    while at is not None and len(trees) < _LONGEST:
-        trees.append(at.tree)
-        at = repository.find_commit(at.parents[0]) if at.parents else None
-    return trees
+    seen: set[ObjectId] = set()
+    left = [published]
+    while left and len(seen) < _LONGEST:
+        at = left.pop(0)
+        if at in seen:
+            continue
+        seen.add(at)
+        commit = repository.find_commit(at)
+        if commit is None:
+            return trees, False
+        trees.append(commit.tree)
+        left += commit.parents
+    return trees, not left
 
 
 def _approvals(trees: list[ObjectId], repository: TargetRepository) -> set[bytes]:
