@@ -35,8 +35,8 @@ _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"  # no name, mtime 0, u
 _GZIP_TRAILER: Final = struct.Struct("<II")
 _LITERAL: Final = re.compile(rb"\n(?:literal|delta) ([^\n]*)")
 _DIFF: Final = b"\ndiff --git "
-_FILE: Final = 1024
-"""Bytes of the limit that there must be for each changed file: 40,960 files with 40 MiB."""
+_FILE: Final = 2048
+"""Bytes of the limit that there must be for each changed file: 20,480 files with 40 MiB, 5 s."""
 _INFLATION: Final = 3
 """How many times the limit the binary files of a patch may be, inflated again by git."""
 _USTAR: Final = struct.Struct("100s8s8s8s12s12s8s1s100s6s2s32s32s8s8s155s12s")
