@@ -238,6 +238,16 @@ def test_what_must_be_said(arguments: tuple[str, ...], people: World) -> None:
     assert lanectl("approve", "x", "--repo", people.enforcer, *arguments).code == 2
 
 
+def test_who_has_no_key_is_told_how_to_get_one(people: World) -> None:
+    bundle = packed(people)
+    done = lanectl("approve", bundle, "--repo", people.enforcer, "--reason", "x", *UNREAD, "--json")
+    assert done.code == 2
+    commands = [r["command"] for r in done.json["error"]["remedies"]]
+    assert commands[1] == ["lanectl", "keys", "new", "--role", "lead"]
+    assert commands[2][:3] == ["lanectl", "init", "--lead-key"]
+    assert commands[2][3].endswith("/lead.pem.pub")
+
+
 def change_rules(world: World, text: str) -> None:
     with (world.person / "lanectl.toml").open("a") as rules:
         rules.write(text)

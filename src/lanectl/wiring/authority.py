@@ -103,10 +103,18 @@ def signer(named: str | None, *roles: Role) -> Signer:
         if not named and Path(default).exists():
             named = default
     if not named:
-        names = " or ".join(key_variable(role) for role in roles)
+        names, role = " or ".join(key_variable(role) for role in roles), roles[0]
+        public = key_places(role, variables)[-1] + ".pub"
         raise UsageError(
             "there is no key to sign with",
             why=f"neither --key nor {names} names one, and none lies at its default place",
-            remedies=(Remedy("Name it with `--key FILE`."),),
+            remedies=(
+                Remedy("Name it with `--key FILE`."),
+                Remedy("Or make one.", ("lanectl", "keys", "new", "--role", role.value)),
+                Remedy(
+                    "Then register it, and let that be merged into the target branch.",
+                    ("lanectl", "init", f"--{role.value}-key", public),
+                ),
+            ),
         )
     return keys.load(named)
