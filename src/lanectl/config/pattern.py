@@ -16,7 +16,8 @@ LONGEST: Final = 500
 REPEATS: Final = 6
 """How often a pattern may repeat something: each multiplies the time that a match can take."""
 
-_TOKEN: Final = re.compile(
+# Compiled where a policy has a pattern: it takes 3 ms, and most have none.
+_PARTS: Final = (
     r"(?P<escaped>\\[^A-Za-z0-9])"
     r"|(?P<shorthand>\\.?)"
     r"|(?P<class>\[\^?(?:\\[^A-Za-z0-9]|[^\]\\\[])+\])"
@@ -67,8 +68,9 @@ def read_pattern(pattern: str, separator: str) -> Literals:
 def _pieces(body: str, separator: str) -> list[str]:
     """Return the fixed texts between what varies, outside of groups."""
     pieces, depth, before, repeats, at = [""], 0, "", 0, 0
+    token = re.compile(_PARTS)
     while at < len(body):
-        match = _TOKEN.match(body, at)
+        match = token.match(body, at)
         if match is None:
             raise PatternError(f"has something that is not allowed here: {body[at : at + 20]!r}")
         kind, text, at = str(match.lastgroup), match[0], match.end()
