@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -215,6 +216,12 @@ def peak(command: list[str], cwd: Path, env: Mapping[str, str]) -> float:
 Timed = Callable[[], float]
 
 
+def processor_time() -> float:
+    """Return the processor seconds of all children that have ended, and of theirs."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
 def paired(rounds: int, one: Timed, other: Timed) -> tuple[float, float, float]:
     """Return the medians of both and of the ratio, pair by pair, after one warm-up."""
     one(), other()
@@ -241,16 +248,16 @@ def changes(rig: Rig) -> Iterator[tuple[str, bool]]:
 
 def measure(rig: Rig, rounds: int) -> Iterator[str]:
     """Yield the rows of the table."""
-    yield _row("`--help` / import of Typer", *paired(rounds, rig.help, rig.typer))
+    yield row("`--help` / import of Typer", *paired(rounds, rig.help, rig.typer))
     for name, is_large in changes(rig):
         some = max(3, rounds // 3) if is_large else rounds
         rig.pack()
         hand = ("what the format demands of git", rig.apply_by_git) if is_large else ("by hand", rig.apply_by_hand)  # fmt: skip
-        yield _row(
+        yield row(
             f"pack, {name} / git add, write-tree, diff", *paired(some, rig.pack, rig.pack_by_git)
         )
-        yield _row(f"verify, {name} / {hand[0]}", *paired(some, rig.verify, hand[1]))
-        yield _row(f"apply, {name} / {hand[0]}", *paired(some, rig.apply, hand[1]))
+        yield row(f"verify, {name} / {hand[0]}", *paired(some, rig.verify, hand[1]))
+        yield row(f"apply, {name} / {hand[0]}", *paired(some, rig.apply, hand[1]))
         if is_large:
             for command, where in (
                 ("pack", rig.builder),
@@ -263,7 +270,8 @@ def measure(rig: Rig, rounds: int) -> Iterator[str]:
                 yield f"| {command}, {name}: memory of its own process | {most:.0f} MiB | | |"
 
 
-def _row(name: str, one: float, other: float, ratio: float) -> str:
+def row(name: str, one: float, other: float, ratio: float) -> str:
+    """Return a row of a table: two times in seconds, in milliseconds, and their ratio."""
     return f"| {name} | {one * 1000:,.0f} ms | {other * 1000:,.0f} ms | {ratio:.2f} |"
 
 
@@ -281,8 +289,8 @@ def main() -> None:
         print(f"{os.cpu_count()} CPUs, Python {platform.python_version()}, {version.stdout.strip()}, "
               f"{'cosign 3.1.3' if COSIGN.exists() else 'no cosign: `make e2e` builds it'}\n")  # fmt: skip
         print("| lanectl / the other | lanectl | the other | ratio |\n|---|--:|--:|--:|")
-        for row in measure(rig, options.rounds):
-            print(row, flush=True)
+        for line in measure(rig, options.rounds):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

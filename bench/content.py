@@ -6,14 +6,13 @@ Usage: python -m bench.content [--files N] [--rounds N].
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.bench import Rig, Timed, paired
+from bench.bench import Rig, paired, processor_time, row
 
 WITH = "from lanectl.cli.app import main; main()"
 WITHOUT = """
@@ -26,23 +25,16 @@ verify.gather = lambda *_, **__: Content()
 """A lanectl that gathers and judges no content."""
 
 
-def processor(run: Timed) -> float:
-    """Return the processor seconds of the children that something starts."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def compared(rig: Rig, rounds: int) -> str:
-    """Return the cells of a row: the packed bundle verified with the rules and without."""
+def compared(rig: Rig, rounds: int, change: str) -> str:
+    """Return a row: the packed bundle of a change verified with the rules and without."""
 
     def verify(code: str) -> float:
-        command = [sys.executable, "-c", code, "verify", rig.bundle]
-        return processor(lambda: rig.run(*command, cwd=rig.enforcer))
+        before = processor_time()
+        rig.run(sys.executable, "-c", code, "verify", rig.bundle, cwd=rig.enforcer)
+        return processor_time() - before
 
-    one, other, ratio = paired(rounds, lambda: verify(WITH), lambda: verify(WITHOUT + WITH))
-    return f"{one * 1000:,.0f} ms | {other * 1000:,.0f} ms | {ratio:.2f} |"
+    pairs = paired(rounds, lambda: verify(WITH), lambda: verify(WITHOUT + WITH))
+    return row(f"content rules, {change}", *pairs)
 
 
 def main() -> None:
@@ -58,10 +50,10 @@ def main() -> None:
         print("|---|--:|--:|--:|")
         rig.add("five.txt", b"".join(b"line %3d of a change of 5 kB\n" % n for n in range(172)))
         rig.pack()
-        print(f"| content rules, 5 kB change | {compared(rig, options.rounds)}", flush=True)
+        print(compared(rig, options.rounds, "5 kB change"), flush=True)
         rig.edit(min(2000, options.files))
         rig.pack()
-        print(f"| content rules, 2,000 files | {compared(rig, options.rounds)}", flush=True)
+        print(compared(rig, options.rounds, "2,000 files"), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.bench import LANECTL, Rig
+from bench.bench import LANECTL, Rig, processor_time
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Plan, make
 from tests.assets.bundles.workshop.objects import File
@@ -62,7 +61,7 @@ class Inbox:
     def _seconds(
         self, folder: Path, cpus: Sequence[int], options: Sequence[str]
     ) -> tuple[float, float]:
-        start, used = time.perf_counter(), _used()
+        start, used = time.perf_counter(), processor_time()
         os.sched_setaffinity(0, cpus)
         try:
             done = subprocess.run(
@@ -73,13 +72,7 @@ class Inbox:
             os.sched_setaffinity(0, ALL)
         if done.returncode != (3 if options else 0):
             raise SystemExit(f"verify ended with {done.returncode}")
-        return time.perf_counter() - start, _used() - used
-
-
-def _used() -> float:
-    """Return the processor time of all children so far, and of theirs."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return children.ru_utime + children.ru_stime
+        return time.perf_counter() - start, processor_time() - used
 
 
 def different(root: Path, count: int) -> Inbox:

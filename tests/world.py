@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import lanectl as lanectl_package
 from lanectl.cli.app import run
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ def lanectl_process(*arguments: str | Path, cwd: Path | None = None, **extra: st
         cwd=cwd, env={**os.environ, **extra}, capture_output=True, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def installed(folder: Path) -> Path:
+    """Put a copy of the package into a folder, for `PYTHONPATH`: what happens to it harms nobody."""
+    shutil.copytree(Path(lanectl_package.__file__).parent, folder / "lanectl")
+    return folder / "lanectl"
 
 
 def git(

@@ -15,6 +15,7 @@ import pytest
 
 from lanectl.adapters.scratch import PREFIX, scratch_folder, scratch_parents, sweep
 from lanectl.errors import UnreadableError
+from tests.moment import at
 from tests.world import World, lanectl_process, snapshot, write
 
 NOW = time.time()
@@ -107,21 +108,17 @@ def test_nothing_is_swept_through_a_link_nor_anothers(tmp_path: Path) -> None:
     assert snapshot(precious) == before
 
 
-def test_another_process_may_sweep_at_the_worst_moment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_process_may_sweep_at_the_worst_moment(tmp_path: Path) -> None:
     """A lock has its name only while it is held, so no moment shows a living folder as abandoned."""
-    held, sweeps = fcntl.flock, 0
+    sweeps = 0
 
-    def sweep_before(fd: int, operation: int) -> None:
+    def sweep_before(_fd: int, operation: int) -> None:
         nonlocal sweeps
         if operation == fcntl.LOCK_EX:  # that of the owner
             sweeps += 1
             assert sweep(tmp_path, now=NOW) == 0
-        held(fd, operation)
 
-    monkeypatch.setattr(fcntl, "flock", sweep_before)
-    with scratch_folder([tmp_path], now=NOW) as folder:
+    with at("fcntl.flock", sweep_before), scratch_folder([tmp_path], now=NOW) as folder:
         assert folder.exists()
     assert sweeps == 1
 

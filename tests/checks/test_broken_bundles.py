@@ -9,6 +9,7 @@ import contextlib
 import json
 import stat
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from tests.assets import make_bundles
 from tests.assets.bundles.workshop import bundle
 from tests.assets.bundles.workshop.bundle import Made, Plan, make
 from tests.checks.enforcer import Clock, Enforcer, SameEngine, rules
+from tests.moment import calling
 from tests.world import git, lanectl, snapshot
 
 INDEX = json.loads((make_bundles.FOLDER / "index.json").read_bytes())
@@ -69,17 +71,11 @@ def watch(enforcer: Enforcer) -> Watch:
 
 
 @pytest.fixture
-def inflated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The window sizes of every inflation that was begun."""
-    begun: list[int] = []
-    real = zlib.decompressobj
-
-    def watched(wbits: int) -> Any:
-        begun.append(wbits)
-        return real(wbits)
-
-    monkeypatch.setattr(zlib, "decompressobj", watched)
-    return begun
+def inflated() -> Iterator[list[None]]:
+    """An entry for every inflation that was begun."""
+    begun: list[None] = []
+    with calling(zlib.decompressobj, lambda: begun.append(None)):
+        yield begun
 
 
 def load(name: str) -> Made:
@@ -154,7 +150,7 @@ def test_a_good_bundle_is_accepted_and_applied(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_bundle_is_refused_by_its_rule(
-    name: str, enforcer: Enforcer, trust: Trust, watch: Watch, inflated: list[int]
+    name: str, enforcer: Enforcer, trust: Trust, watch: Watch, inflated: list[None]
 ) -> None:
     report = enforcer.verify(load(name), trust, repository=watch.repository)
     found = rules(report)
@@ -190,7 +186,7 @@ def test_without_trust_nothing_crashes_and_nothing_is_accepted(family: str) -> N
 @pytest.mark.parametrize("name", ["gzip/bomb", "gzip/bomb-in-a-member"])
 @pytest.mark.parametrize("key", ["unregistered", "enforcer", "expired", "future", "revoked"])
 def test_who_may_not_sign_gets_nothing_inflated(
-    name: str, key: str, enforcer: Enforcer, trust: Trust, inflated: list[int]
+    name: str, key: str, enforcer: Enforcer, trust: Trust, inflated: list[None]
 ) -> None:
     bomb = make(replace(DEFECTS[name].plan, key=key))
     assert not [r for r in rules(enforcer.verify(bomb, trust)) if r.startswith("archive/")]

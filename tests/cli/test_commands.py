@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from lanectl.errors import ExitCode
-from tests.world import World, git, lanectl, lanectl_process, needs_ascii_path, snapshot, write
+from tests.world import (
+    World,
+    git,
+    installed,
+    lanectl,
+    lanectl_process,
+    needs_ascii_path,
+    snapshot,
+    write,
+)
 
 
 def test_wrong_usage_is_typers_own(tmp_path: Path) -> None:
@@ -21,14 +30,15 @@ def test_wrong_usage_is_typers_own(tmp_path: Path) -> None:
     assert lanectl("--version").out.startswith("lanectl ")
 
 
-def test_a_bug_is_70_and_no_traceback(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lanectl.adapters import system
-
+def test_a_bug_is_70_and_no_traceback(world: World, tmp_path: Path) -> None:
+    """No input makes a bug; an installation of which a file was lost does."""
+    (installed(tmp_path) / "flows/verify.py").unlink()
     bundle = world.packed()
-    monkeypatch.setattr(system.RealSystem, "now", lambda _: 1 // 0)  # no real input makes a bug
-    done = world.verify(bundle)
+    done = lanectl_process(
+        "verify", bundle, "--repo", world.enforcer, "--json", PYTHONPATH=str(tmp_path)
+    )
     assert done.code == ExitCode.BUG
-    assert "ZeroDivisionError" in done.err
+    assert "ModuleNotFoundError at verify.py:" in done.err
     assert "Traceback" not in done.err
     assert done.json["error"]["exit_code"] == 70
 

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+from collections.abc import Sequence
 
 import pytest
 
 from bench.bench import LANECTL, peak
-from lanectl.adapters.git.objects import Objects
 from lanectl.model.settings import INFLATED
-from tests.world import World, lanectl, write
+from tests.moment import at
+from tests.world import Ran, World, lanectl, write
 
 
-def test_new_text_over_the_limit_is_refused_before_anything_is_diffed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def diff(*_said: object, **_more: object) -> None:
-        raise AssertionError("it was diffed")
+def started(world: World) -> tuple[Ran, int]:
+    """Pack, and return how often a program was started to make the patch."""
+    patches: list[object] = []
 
-    monkeypatch.setattr(Objects, "patch", diff)
+    def look(_program: object, arguments: Sequence[str | bytes], *_: object) -> None:
+        words = {os.fsencode(word) for word in arguments}
+        patches.extend([arguments] if {b"diff-tree", b"--binary"} <= words else [])
+
+    with at("subprocess.Popen", look):
+        return lanectl("pack", "--slug", "x", "--repo", world.builder), len(patches)
+
+
+def test_new_text_over_the_limit_is_refused_before_anything_is_diffed(world: World) -> None:
+    write(world.builder / "small.txt")
+    assert started(world)[1] == 1
+    shutil.rmtree(world.builder / ".lanectl/outbox")
     write(world.builder / "one.txt", b"a line of text\n" * (INFLATED // 30))
     write(world.builder / "two.txt", b"another of them\n" * (INFLATED // 30))
-    refused = lanectl("pack", "--slug", "x", "--repo", world.builder)
-    assert refused.code == 1
+    refused, patches = started(world)
+    assert (refused.code, patches) == (1, 0)
     assert "archive/limit" in refused.err
     assert not (world.builder / ".lanectl/outbox").exists()
 

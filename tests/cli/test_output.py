@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import Ran, World, lanectl, write
+from tests.world import Ran, World, installed, lanectl, lanectl_process, write
 
 ANY = string.ascii_letters + string.digits
 RANDOM = random.Random(8)
@@ -90,12 +90,10 @@ def test_pack_refuses_a_secret_and_does_not_say_it(place: str, world: World) -> 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.thorough
-def test_nothing_that_shows_a_bundle_says_its_secret(
-    place: str, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_that_shows_a_bundle_says_its_secret(place: str, world: World) -> None:
     value = token()
     extra = put(world, place, value)
-    bundle = hostile_pack(world, monkeypatch, "x", extra)
+    bundle = hostile_pack(world, "x", extra)
     ran = shown_of(world, bundle)
     assert [r.code for r in ran[:4]] == [1, 1, 1, 1]
     assert "secrets/token" in ran[1].rules
@@ -104,23 +102,23 @@ def test_nothing_that_shows_a_bundle_says_its_secret(
     assert value not in json.dumps(json.loads(ran[2].out))
 
 
-def hostile_pack(
-    world: World, monkeypatch: pytest.MonkeyPatch, slug: str, extra: list[str | Path]
-) -> Path:
-    """Pack as a Builder whose own lanectl judges nothing; what it writes is an ordinary bundle."""
-    from lanectl import checks
+def hostile_pack(world: World, slug: str, extra: list[str | Path]) -> Path:
+    """Pack as a Builder who has a lanectl that judges nothing; what it writes is an ordinary bundle."""
+    world.key("builder")
+    with (installed(world.root / "hostile") / "checks/__init__.py").open("a") as code:
+        code.write("\n\ndef judge_change(*_):\n    return ()\n")
+    done = lanectl_process(
+        "pack", "--repo", world.builder, "--slug", slug, *extra,
+        PYTHONPATH=str(world.root / "hostile"),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    return Path(done.out.strip())
 
-    with monkeypatch.context() as patched:
-        patched.setattr(checks, "judge_change", lambda *_: ())
-        return world.pack(slug, *extra)
 
-
-def test_a_slug_that_is_a_secret_is_not_shown_or_recorded(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slug_that_is_a_secret_is_not_shown_or_recorded(world: World) -> None:
     value = slack()
     write(world.builder / "src/f0.py", b"edited\n")
-    printed = hostile_pack(world, monkeypatch, value, [])
+    printed = hostile_pack(world, value, [])
     assert value not in str(printed)  # so not even the Builder's own log holds it
     [made] = (world.builder / ".lanectl").rglob("artifact.tar.gz")
     bundle = world.root / "inbox/artifact.tar.gz"
@@ -132,14 +130,12 @@ def test_a_slug_that_is_a_secret_is_not_shown_or_recorded(
     assert state_holds(value, bundle) == []
 
 
-def test_a_secret_in_sql_and_in_the_sbom_is_not_shown(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_in_sql_and_in_the_sbom_is_not_shown(world: World) -> None:
     value, other = token(), token()
     write(world.builder / "db/migrations/1.sql", b"create table a (b text);\n")
     write(world.builder / "db/rollbacks/1.sql", f"drop table a; -- {value}\n".encode())
     write(world.builder / "requirements.txt", f"left-pad=={other}\n{other}==1.0\n".encode())
-    bundle = hostile_pack(world, monkeypatch, "sql", [])
+    bundle = hostile_pack(world, "sql", [])
     ran = shown_of(world, bundle)
     assert {f["where"] for f in ran[1].json["findings"]} >= {"rollback.sql"}
     for text in (value, other):

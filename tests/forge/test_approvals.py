@@ -67,6 +67,16 @@ def put(story: ForgeWorld, bundle: Path, text: str | None, *parents: str) -> Non
     git(story.hub, "update-ref", ref(bundle), commit)
 
 
+def withdrawn_from(story: ForgeWorld) -> tuple[Path, int, str]:
+    """Return a bundle whose approval was published and withdrawn, its number, and the file before."""
+    bundle = packed(story)
+    given(story, bundle)
+    number = story.publish(bundle)
+    good = "".join(f"{line}\n" for line in lines(story, bundle))
+    approve(story, bundle, "--withdraw")
+    return bundle, number, good
+
+
 @pytest.mark.e2e
 def test_from_held_to_published_and_withdrawn(story: ForgeWorld) -> None:
     bundle = packed(story)
@@ -98,11 +108,7 @@ def test_from_held_to_published_and_withdrawn(story: ForgeWorld) -> None:
 
 @pytest.mark.e2e
 def test_a_withdrawal_that_was_published_once_is_not_dropped(story: ForgeWorld) -> None:
-    bundle = packed(story)
-    given(story, bundle)
-    number = story.publish(bundle)
-    good = "".join(f"{line}\n" for line in lines(story, bundle))
-    approve(story, bundle, "--withdraw")
+    bundle, number, good = withdrawn_from(story)
     put(story, bundle, good, git(story.hub, "rev-parse", ref(bundle)))
     assert story.judge(number).code == 4
     put(story, bundle, good)  # what CI cannot see: docs/security-model.md
@@ -111,11 +117,7 @@ def test_a_withdrawal_that_was_published_once_is_not_dropped(story: ForgeWorld) 
 
 @pytest.mark.e2e
 def test_a_withdrawal_is_not_hidden_by_whoever_may_only_add_commits(story: ForgeWorld) -> None:
-    bundle = packed(story)
-    given(story, bundle)
-    number = story.publish(bundle)
-    good = "".join(f"{line}\n" for line in lines(story, bundle))
-    approve(story, bundle, "--withdraw")
+    bundle, number, good = withdrawn_from(story)
     withdrawn = git(story.hub, "rev-parse", ref(bundle))
     put(story, bundle, good)
     own_line = git(story.hub, "rev-parse", ref(bundle))

@@ -202,29 +202,26 @@ BROKEN: list[tuple[str, Callable[[str], str]]] = [
 
 @pytest.mark.parametrize("fence", [f for _, f in BROKEN], ids=[n for n, _ in BROKEN])
 def test_the_reader_sees_a_fence_that_does_not_hold(
-    fence: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    fence: Callable[[str], str],
 ) -> None:
-    monkeypatch.setattr(pull_request, "fence", fence)
     escaped = []
     for attack in ATTACKS:
+        body, words = pull_request.pull_request(proposal("x", attack)).body, f"x\n\n{attack}"
         try:
-            check_body(pull_request.pull_request(proposal("x", attack)).body, f"x\n\n{attack}")
+            good = markdown.fence(display_lines(words))
+            assert good in body
+            check_body(body.replace(good, fence(display_lines(words)), 1), words)
         except (AssertionError, UnicodeEncodeError):
             escaped.append(attack)
     assert ATTACKS[0] in escaped
 
 
-def test_the_reader_sees_a_comment_that_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Unescaped:
-        @staticmethod
-        def dump(value: Any) -> bytes:
-            return json.dumps(value).replace("acme", "--><b>").encode()
-
-        load = staticmethod(pull_request.json.load)
-
+def test_the_reader_sees_a_comment_that_does_not_hold() -> None:
     made = proposal()
-    monkeypatch.setattr(pull_request, "json", Unescaped)
-    body = pull_request.pull_request(made).body
+    signer = replace(builder("Builder"), id="https://issuer.test#--><b>")
+    body = pull_request.pull_request(
+        replace(made, verified=replace(made.verified, signer=signer))
+    ).body
     check_body(body, "Fix the login")  # escaped whatever the document holds
     assert "\\u002d\\u002d\\u003e\\u003cb\\u003e" in body
     with pytest.raises(AssertionError):

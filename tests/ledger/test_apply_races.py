@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from lanectl.formats import admission, envelope
 from lanectl.model.ledger import Claim, EventKind, HandoffState, NewEvent
 from lanectl.model.names import ObjectId
 from tests.ledger.forging import handoff_of, open_ledger_of, with_ledger
+from tests.moment import calling
 from tests.world import World, git, lanectl, snapshot, write
 
 K = EventKind
@@ -30,19 +31,21 @@ def state_of(world: World, bundle: Path) -> HandoffState | None:
     return row.state if row else None
 
 
-def before(
-    monkeypatch: pytest.MonkeyPatch, kind: EventKind, act: Callable[[SqliteLedger, NewEvent], Any]
-) -> None:
-    """Let somebody act right before lanectl records its first event of this kind."""
-    original, done = SqliteLedger.record, []
+Act = Callable[[SqliteLedger, NewEvent], Any]
+Before = Callable[[EventKind, Act], None]
 
-    def record(self: SqliteLedger, event: NewEvent) -> Any:
-        if event.kind is kind and not done:
-            done.append(True)
+
+@pytest.fixture
+def before() -> Iterator[Before]:
+    """Let somebody act right before lanectl records its first event of a kind."""
+    acts: dict[EventKind, Act] = {}
+
+    def look(self: SqliteLedger, event: NewEvent) -> None:
+        if act := acts.pop(event.kind, None):
             act(self, event)
-        return original(self, event)
 
-    monkeypatch.setattr(SqliteLedger, "record", record)
+    with calling(SqliteLedger.record, look):
+        yield acts.__setitem__
 
 
 def take_over(ledger: SqliteLedger, event: NewEvent) -> None:
@@ -55,19 +58,15 @@ def kinds(world: World) -> list[str]:
     return [e["kind"] for e in world.events()]
 
 
-def test_a_lost_claim_leaves_the_handoff_to_the_other(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_claim_leaves_the_handoff_to_the_other(world: World, before: Before) -> None:
     bundle = world.packed()
-    before(monkeypatch, K.APPLIED, take_over)
+    before(K.APPLIED, take_over)
     done = world.apply(bundle)
     assert (done.code, "claim" in done.err) == (5, True), done.err
     assert state_of(world, bundle) is HandoffState.QUEUED  # the other one may still apply it
 
 
-def test_who_comes_too_late_does_not_report_its_own_commit(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_comes_too_late_does_not_report_its_own_commit(world: World, before: Before) -> None:
     bundle = world.packed()
     signer = keys.load(str(world.key("enforcer")))
 
@@ -80,7 +79,7 @@ def test_who_comes_too_late_does_not_report_its_own_commit(
         data = {**event.data, "claim": theirs.token, "commit": "c" * 40, "admission": file}
         ledger.record(replace(event, actor="another", data=data))
 
-    before(monkeypatch, K.APPLIED, come_first)
+    before(K.APPLIED, come_first)
     done = world.apply(bundle)
     assert (done.code, "another Enforcer" in done.err) == (5, True), (done.out, done.err)
     again = world.apply(bundle)
@@ -89,34 +88,30 @@ def test_who_comes_too_late_does_not_report_its_own_commit(
 
 
 def test_who_looked_before_the_other_queued_finds_what_it_applied(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, before: Before
 ) -> None:
     bundle = world.packed()
-    before(monkeypatch, K.QUEUED, lambda *_: world.apply(bundle))
+    before(K.QUEUED, lambda *_: world.apply(bundle))
     second = world.apply(bundle)
     assert (second.code, second.json["state"]) == (0, "found"), second.err
     assert kinds(world).count("applied") == 1
 
 
-def test_a_bad_copy_does_not_stop_who_applies_the_good_one(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bad_copy_does_not_stop_who_applies_the_good_one(world: World, before: Before) -> None:
     bundle = world.packed()
     bad = bundle.parent / "bad" / bundle.name
     write(bad, bundle.read_bytes()[:-9] + b"tampered!")
     write(Path(f"{bad}.sigstore.json"), Path(f"{bundle}.sigstore.json").read_bytes())
     refused = []
-    before(monkeypatch, K.APPLIED, lambda *_: refused.append(world.apply(bad).code))
+    before(K.APPLIED, lambda *_: refused.append(world.apply(bad).code))
     done = world.apply(bundle)
     assert (done.code, refused) == (0, [1]), done.err
     assert (state_of(world, bundle), "refused" in kinds(world)) == (HandoffState.APPLIED, True)
 
 
-def test_a_freeze_while_the_claim_is_waited_for(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_freeze_while_the_claim_is_waited_for(world: World, before: Before) -> None:
     bundle = world.packed()
-    before(monkeypatch, K.CLAIMED, lambda *_: freeze(world))
+    before(K.CLAIMED, lambda *_: freeze(world))
     done = world.apply(bundle)
     assert (done.code, "frozen since" in done.err) == (4, True), done.err
     assert git(world.enforcer, "branch", "--list", "feature/*") == ""

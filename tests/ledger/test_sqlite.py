@@ -32,6 +32,7 @@ from lanectl.model.report import MalformedError
 from lanectl.ports.ledger import Ledger
 from tests.ledger import on_encrypted, on_sqlite
 from tests.ledger.story import LEDGER, START, bring, check_chain, event, genesis, key, queued
+from tests.moment import at
 
 K = EventKind
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,12 +108,9 @@ def test_a_process_killed_while_it_makes_a_ledger_leaves_none(tmp_path: Path) ->
         assert check_chain(ledger) == 1
 
 
-def test_of_many_who_make_it_at_once_one_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_many_who_make_it_at_once_one_does(tmp_path: Path) -> None:
     place, said = str(tmp_path / "ledger.db"), list[str]()
-    link, together = os.link, threading.Barrier(5)
-    monkeypatch.setattr(os, "link", lambda *names: (together.wait(60), link(*names)))
+    together = threading.Barrier(5)
 
     def make() -> None:
         try:
@@ -122,10 +120,11 @@ def test_of_many_who_make_it_at_once_one_does(
             said.append("taken")
 
     threads = [threading.Thread(target=make) for _ in range(5)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    with at("os.link", lambda *_: together.wait(60)):
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
     assert sorted(said) == ["made"] + 4 * ["taken"]
     assert os.listdir(tmp_path / "tmp") == []
     assert {one.name for one in tmp_path.iterdir()} == {"home", "tmp", "ledger.db"}
