@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from bench.bench import LANECTL, peak
+from lanectl.formats import archive
 from lanectl.model.settings import INFLATED
 from tests.moment import at
 from tests.world import Ran, World, lanectl, write
@@ -37,6 +38,20 @@ def test_new_text_over_the_limit_is_refused_before_anything_is_diffed(world: Wor
     assert (refused.code, patches) == (1, 0)
     assert "archive/limit" in refused.err
     assert not (world.builder / ".lanectl/outbox").exists()
+
+
+@pytest.mark.e2e
+def test_more_files_than_the_limit_allows_are_refused_before_they_are_looked_into(
+    world: World,
+) -> None:
+    most = archive.most_files(INFLATED)
+    for number in range(most + 1):
+        write(world.builder / f"new/{number % 97}/{number}.txt", b"")
+    refused = lanectl("pack", "--slug", "x", "--repo", world.builder, "--json")
+    assert (refused.code, refused.rules) == (1, ["archive/limit"])
+    assert f"{most + 1} changed files" in refused.err
+    (world.builder / "new/0/0.txt").unlink()
+    assert lanectl("verify", world.pack(), "--repo", world.enforcer).code == 4  # limits/files holds
 
 
 @pytest.mark.e2e

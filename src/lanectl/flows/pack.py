@@ -157,7 +157,8 @@ def _given(
 def _read(repository: BuilderRepository, request: ChangeRequest) -> ChangeSet:
     try:
         change = repository.read_change(request)
-        archive.check_patch(memoryview(change.patch), request.limit)
+        if len(change.files) > archive.most_files(request.limit):  # before they are looked into
+            archive.check_patch(memoryview(change.patch), request.limit)
     except MalformedError as error:
         raise _unpackable(error.fault) from error
     return change

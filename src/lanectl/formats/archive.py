@@ -104,12 +104,17 @@ def read(data: bytes, *, limit: int = INFLATED) -> Bundle:
     return Bundle(members, Digest.of(data), Digest.of(tar), len(tar))
 
 
+def most_files(limit: int) -> int:
+    """Return how many files a patch may change under a cap of bytes."""
+    return limit // _FILE
+
+
 def check_patch(patch: memoryview, limit: int) -> None:
     """Raise MalformedError `archive/limit` for a patch that would keep git busy under a cap of bytes.
 
     That is one of too many files, or with binary files that git would inflate to too much.
     """
-    most = limit // _FILE
+    most = most_files(limit)
     files = int(patch[: len(_DIFF) - 1] == _DIFF[1:])
     parts = range(0, len(patch), _CHUNK)  # each with the start of the next: no mark is divided
     files += sum(bytes(patch[at : at + _CHUNK + len(_DIFF) - 1]).count(_DIFF) for at in parts)
