@@ -77,9 +77,14 @@ def lanectl_process(*arguments: str | Path, cwd: Path | None = None, **extra: st
 
 
 def installed(folder: Path) -> Path:
-    """Put a copy of the package into a folder, for `PYTHONPATH`: what happens to it harms nobody."""
+    """Put a copy of the package into a folder and return its place: what happens to it harms nobody."""
     shutil.copytree(Path(lanectl_package.__file__).parent, folder / "lanectl")
     return folder / "lanectl"
+
+
+def of_copy(folder: Path, *arguments: str | Path) -> Ran:
+    """Run a command line by the copy in a folder; its lines are not the ones to be covered."""
+    return lanectl_process(*arguments, PYTHONPATH=str(folder), COVERAGE_PROCESS_CONFIG="")
 
 
 def git(

@@ -18,6 +18,7 @@ from tests.world import (
     lanectl,
     lanectl_process,
     needs_ascii_path,
+    of_copy,
     snapshot,
     write,
 )
@@ -34,9 +35,7 @@ def test_a_bug_is_70_and_no_traceback(world: World, tmp_path: Path) -> None:
     """No input makes a bug; an installation of which a file was lost does."""
     (installed(tmp_path) / "flows/verify.py").unlink()
     bundle = world.packed()
-    done = lanectl_process(
-        "verify", bundle, "--repo", world.enforcer, "--json", PYTHONPATH=str(tmp_path)
-    )
+    done = of_copy(tmp_path, "verify", bundle, "--repo", world.enforcer, "--json")
     assert done.code == ExitCode.BUG
     assert "ModuleNotFoundError at verify.py:" in done.err
     assert "Traceback" not in done.err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import Ran, World, installed, lanectl, lanectl_process, write
+from tests.world import Ran, World, installed, lanectl, of_copy, write
 
 ANY = string.ascii_letters + string.digits
 RANDOM = random.Random(8)
@@ -107,10 +107,8 @@ def hostile_pack(world: World, slug: str, extra: list[str | Path]) -> Path:
     world.key("builder")
     with (installed(world.root / "hostile") / "checks/__init__.py").open("a") as code:
         code.write("\n\ndef judge_change(*_):\n    return ()\n")
-    done = lanectl_process(
-        "pack", "--repo", world.builder, "--slug", slug, *extra,
-        PYTHONPATH=str(world.root / "hostile"),
-    )  # fmt: skip
+    at = ("--repo", world.builder, "--slug", slug)
+    done = of_copy(world.root / "hostile", "pack", *at, *extra)
     assert done.code == 0, done.err
     return Path(done.out.strip())
 
